@@ -1,0 +1,5 @@
+//! Puts the templates into the binary.
+
+fn main() {
+    minijinja_embed::embed_templates!("templates");
+}

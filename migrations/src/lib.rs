@@ -1,0 +1,16 @@
+//! The database schema as steps that run at start, in order, each once. The same steps build SQLite and PostgreSQL.
+
+pub use sea_orm_migration::MigratorTrait;
+use sea_orm_migration::{MigrationTrait, async_trait::async_trait};
+
+mod m20261122_000001_chat;
+
+/// All steps, oldest first.
+pub struct Migrator;
+
+#[async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![Box::new(m20261122_000001_chat::Migration)]
+    }
+}

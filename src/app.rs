@@ -1,0 +1,70 @@
+//! App: all that a handler may ask for, built the same way by `main` and by the tests.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::task::JoinHandle;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{clock::Clock, config::Config, domain::Chat, store::{Store, session::Sessions}};
+
+/// How often expired sessions are swept out.
+const SWEEP: Duration = Duration::from_secs(15 * 60);
+
+/// Why the program cannot start; a sentence for the operator.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct StartError(pub String);
+
+/// The whole application, apart from its face to the web.
+#[derive(Debug)]
+pub struct App {
+    /// What the operator set.
+    pub config: Config,
+    /// The time of day.
+    pub clock: Clock,
+    /// The rules and what they act on.
+    pub chat: Chat,
+    /// Who is signed in.
+    pub sessions: Arc<Sessions>,
+    /// Says when it is time to stop.
+    pub stopping: CancellationToken,
+    /// Everything that runs beside the requests; `close` waits for it.
+    pub tasks: TaskTracker,
+    writer: JoinHandle<()>,
+}
+
+impl App {
+    /// Opens the database, brings it up to date and starts what runs beside the requests.
+    ///
+    /// # Errors
+    /// A sentence for the operator.
+    pub async fn open(config: Config, clock: Clock) -> Result<Self, StartError> {
+        let store = Store::open(&config.database_url()).await.map_err(StartError)?;
+        let sessions = Arc::new(Sessions::new(store.clone(), clock.clone()));
+        let (chat, writer) = Chat::start(store, clock.clone());
+        let app = Self { config, clock, chat, sessions, stopping: CancellationToken::new(), tasks: TaskTracker::new(), writer };
+        app.tasks.spawn(sweep(app.sessions.clone(), app.stopping.clone()));
+        Ok(app)
+    }
+
+    /// Ends what runs beside the requests, commits what was accepted, closes the database.
+    pub async fn close(self) {
+        self.stopping.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+        self.chat.close(self.writer).await;
+    }
+}
+
+/// Ends when `stopping` is cancelled.
+async fn sweep(sessions: Arc<Sessions>, stopping: CancellationToken) {
+    let mut ticks = tokio::time::interval(SWEEP);
+    loop {
+        tokio::select! {
+            () = stopping.cancelled() => return,
+            _ = ticks.tick() => if let Err(err) = sessions.delete_expired().await {
+                tracing::warn!(error = %err, "expired sessions were not swept out");
+            },
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! What a chat is: its rules. Knows facts (`store`) and news (`realtime`), but no HTTP, no HTML, no SQL.
+
+use std::{sync::Arc, time::Duration};
+
+use quick_cache::sync::Cache;
+use tokio::task::JoinHandle;
+
+use crate::{
+    clock::Clock,
+    error::Result,
+    ids::RoomId,
+    realtime::{Bus, Event, Hub},
+    records::Room,
+    store::{Change, Committed, Store, Writer},
+};
+
+pub mod accounts;
+pub mod body;
+pub mod messages;
+pub mod names;
+pub mod passwords;
+pub mod receipts;
+pub mod rooms;
+
+use passwords::Passwords;
+
+/// How many rooms' fixed facts (kind, name, the two of a direct room) are remembered.
+const ROOMS_REMEMBERED: usize = 10_000;
+/// How long closing waits for the writer to commit what waits.
+const LAST_COMMITS: Duration = Duration::from_secs(10);
+
+/// All that the rules act on; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Chat {
+    pub(crate) store: Store,
+    pub(crate) hub: Hub,
+    pub(crate) clock: Clock,
+    writer: Writer,
+    bus: Bus,
+    passwords: Passwords,
+    rooms: Arc<Cache<RoomId, Arc<Room>>>,
+}
+
+impl Chat {
+    /// A chat over `store`, and its writer's task, which ends in [`Chat::close`].
+    pub fn start(store: Store, clock: Clock) -> (Self, JoinHandle<()>) {
+        let hub = Hub::default();
+        let bus = Bus::Local(hub.clone());
+        let news = bus.clone();
+        let publish = move |committed: Vec<Committed>| committed.into_iter().for_each(|it| news.publish(event(it)));
+        let (writer, task) = Writer::start(store.clone(), clock.clone(), Box::new(publish));
+        let rooms = Arc::new(Cache::new(ROOMS_REMEMBERED));
+        (Self { store, hub, clock, writer, bus, passwords: Passwords::new(), rooms }, task)
+    }
+
+    /// Whether the database answers.
+    ///
+    /// # Errors
+    /// `Unavailable` when it does not.
+    pub async fn ping(&self) -> Result<()> {
+        self.store.ping().await
+    }
+
+    /// Commits what was accepted, then closes the database.
+    pub async fn close(self, writer: JoinHandle<()>) {
+        self.writer.close();
+        if tokio::time::timeout(LAST_COMMITS, writer).await.is_err() {
+            tracing::error!("the writer did not finish in time; unanswered posts may not be stored");
+        }
+        self.store.close().await;
+    }
+}
+
+/// The news that a commit is.
+fn event(Committed { room, change }: Committed) -> Event {
+    match change {
+        Change::Posted(message) => Event::MessagePosted { room, message },
+        Change::Edited(message) => Event::MessageEdited { room, message },
+        Change::Deleted(message) => Event::MessageDeleted { room, message },
+        Change::Read { user, read_seq } => Event::RoomRead { room, user, read_seq },
+    }
+}

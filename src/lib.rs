@@ -1,0 +1,41 @@
+//! Tertulia: a self-hosted chat that loses nothing. This page is the map.
+//!
+//! - [`ids`], [`clock`], [`error`], [`records`]: the words that every layer shares. They know nothing.
+//! - [`store`]: where facts are kept. The only home of `sea_orm`. One writer commits everything that waits.
+//! - [`realtime`]: how news travels. Events, topics, the hub's bounded queues, the bus between processes.
+//! - [`domain`]: what a chat is: its rules. Acts on `store` and publishes through `realtime`.
+//! - [`web`]: how browsers see it. The only home of `poem` and `minijinja`.
+//! - [`config`], [`telemetry`], [`app`], [`demo`]: what the operator sets, what is logged, how it is put together,
+//!   and a chat to try it with.
+//!
+//! Directions: `web → domain → {store, realtime} → words`; `web` may also subscribe to `realtime`. `tests/it/tidy.rs` checks it.
+//!
+//! # Invariants
+//! 1. A message is answered (its tick shows) only after its commit is on the disk.
+//! 2. A room's numbers are 1, 2, 3 … without holes: `seq` for places, `rev` for changes. Both come from the room's row.
+//! 3. The same key by the same author is the same message.
+//! 4. News is published after its commit, in commit order: only the writer's task publishes what changes a room.
+//! 5. A reader sees each change once: it subscribes, then reads what it missed, then skips every `rev` it has seen,
+//!    and reads again when one is missing.
+//! 6. What happens in a direct room is heard on that room's topic and the two people's own, nowhere else.
+//! 7. Whether a message begins a day or a group is a fact of its own (`previous`), so a fragment depends on no neighbour.
+//! 8. Every queue, body, page and pool has a bound, and its type says what happens there.
+//!
+//! # One message's journey
+//! `web::messages::post` parses the form and asks [`domain::Chat::post`]; the writer (`store::writer`) commits it with
+//! whatever else waits and hands the commit on; [`domain`] names it [`realtime::Event::MessagePosted`] and the bus gives it to
+//! the hub; each reader's task (`web::live`) takes it from its own queue, renders it once per variant, and flushes.
+//! The POST is answered with the same fragment; the browser inserts by id, so it shows once.
+
+pub mod app;
+pub mod clock;
+pub mod config;
+pub mod demo;
+pub mod domain;
+pub mod error;
+pub mod ids;
+pub mod realtime;
+pub mod records;
+pub mod store;
+pub mod telemetry;
+pub mod web;

@@ -1,0 +1,71 @@
+//! The command line: serve until told to stop.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use tertulia::{
+    app::{App, StartError},
+    clock::Clock,
+    config::{Cli, Command, Config},
+    demo, telemetry,
+    web::Server,
+};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let (config, is_demo) = match cli.command {
+        Some(Command::Demo(config)) => (demo::config(config), true),
+        Some(Command::Serve(config)) => (config, false),
+        None => (cli.config, false),
+    };
+    telemetry::start(&config.log);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(err) => return refuse(&format!("cannot start: {err}")),
+    };
+    match runtime.block_on(serve(config, is_demo)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(StartError(words)) => refuse(&words),
+    }
+}
+
+async fn serve(config: Config, is_demo: bool) -> Result<(), StartError> {
+    let app = App::open(config, Clock::system()).await?;
+    if is_demo {
+        demo::fill(&app).await.map_err(|err| StartError(format!("the demo could not be filled: {err}")))?;
+    }
+    let server = Server::bind(app).await?;
+    println!("Tertulia is ready: {}", server.url());
+    if is_demo {
+        println!("{}", demo::HOW_TO_SIGN_IN);
+    }
+    let stop = CancellationToken::new();
+    tokio::spawn(stop_on_signal(stop.clone())?);
+    server.run(stop).await.map_err(|err| StartError(err.to_string()))
+}
+
+/// Cancels `stop` at SIGTERM or SIGINT; a second signal ends the process at once. Ends with the process.
+fn stop_on_signal(stop: CancellationToken) -> Result<impl Future<Output = ()>, StartError> {
+    let listen = |kind| signal(kind).map_err(|err| StartError(format!("cannot listen for signals: {err}")));
+    let (mut term, mut int) = (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?);
+    Ok(async move {
+        for is_last in [false, true] {
+            tokio::select! {
+                _ = term.recv() => {}
+                _ = int.recv() => {}
+            }
+            if is_last {
+                std::process::exit(130);
+            }
+            tracing::info!("stopping");
+            stop.cancel();
+        }
+    })
+}
+
+fn refuse(words: &str) -> ExitCode {
+    eprintln!("tertulia: {words}");
+    ExitCode::FAILURE
+}

@@ -1,0 +1,238 @@
+//! Fan-out inside one process.
+//!
+//! Guarantees: a subscription gets each event of its topics once, in the order in which the hub was given them.
+//! A subscription's queue is bounded: when it is full it is cut off (emptied, and marked so), and nobody else waits.
+
+use std::{
+    any::Any,
+    collections::{HashMap, VecDeque},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use tokio::sync::Notify;
+
+use super::{Event, Topic};
+use crate::ids::RoomId;
+
+/// How many events may wait for one reader.
+pub const QUEUE: usize = 256;
+
+/// An event on its way to its readers, with room for what one reader makes of it and others can share.
+#[derive(Debug)]
+pub struct News {
+    /// What happened.
+    pub event: Event,
+    shared: Mutex<Vec<(u64, Arc<dyn Any + Send + Sync>)>>,
+}
+
+impl News {
+    fn new(event: Event) -> Self {
+        Self { event, shared: Mutex::default() }
+    }
+
+    /// What was made for `key` before, or what `make` makes now: each key is made once, however many readers share it.
+    pub fn shared<T: Clone + Send + Sync + 'static>(&self, key: u64, make: impl FnOnce() -> T) -> T {
+        let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = shared.iter().find(|(k, _)| *k == key).and_then(|(_, made)| made.downcast_ref::<T>());
+        if let Some(made) = known {
+            return made.clone();
+        }
+        let made = make();
+        shared.push((key, Arc::new(made.clone())));
+        made
+    }
+}
+
+/// Who listens in this process; cheap to clone.
+#[derive(Debug, Clone, Default)]
+pub struct Hub {
+    topics: Arc<Mutex<Topics>>,
+}
+
+#[derive(Debug, Default)]
+struct Topics {
+    next: u64,
+    listeners: HashMap<Topic, HashMap<u64, Arc<Queue>>>,
+}
+
+#[derive(Debug)]
+struct Queue {
+    /// The room whose topic this reader hears: what happens there is not also queued by way of another topic.
+    room: Option<RoomId>,
+    waiting: Mutex<Waiting>,
+    ready: Notify,
+    overflow: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    news: VecDeque<Arc<News>>,
+    cut: bool,
+}
+
+/// What woke a reader.
+#[derive(Debug)]
+pub enum Wake {
+    /// News, oldest first.
+    News(VecDeque<Arc<News>>),
+    /// The reader was too slow: its queue was full and is gone. It must come back and catch up.
+    Cut,
+}
+
+/// One reader's bounded queue; listening ends when it is dropped.
+#[derive(Debug)]
+pub struct Subscription {
+    id: u64,
+    topics: Vec<Topic>,
+    queue: Arc<Queue>,
+    hub: Hub,
+}
+
+impl Hub {
+    /// Listens to `topics` from now on.
+    pub fn subscribe(&self, topics: Vec<Topic>) -> Subscription {
+        let room = topics.iter().find_map(|topic| if let Topic::Room(room) = topic { Some(*room) } else { None });
+        let queue = Arc::new(Queue { room, waiting: Mutex::default(), ready: Notify::new(), overflow: Notify::new() });
+        let mut all = self.lock();
+        all.next += 1;
+        let id = all.next;
+        for topic in &topics {
+            all.listeners.entry(*topic).or_default().insert(id, queue.clone());
+        }
+        drop(all);
+        Subscription { id, topics, queue, hub: self.clone() }
+    }
+
+    /// Puts one shared copy of `event` into the queue of everyone who listens; never waits for anyone.
+    pub fn deliver(&self, event: Event) {
+        let topics = event.topics();
+        let room = event.place().map(|(room, _)| room);
+        let news = Arc::new(News::new(event));
+        let all = self.lock();
+        for topic in topics {
+            let Some(listeners) = all.listeners.get(&topic) else { continue };
+            let direct = matches!(topic, Topic::Room(_));
+            for queue in listeners.values() {
+                if direct || room.is_none() || queue.room != room {
+                    queue.push(news.clone());
+                }
+            }
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Topics> {
+        self.topics.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Queue {
+    fn push(&self, news: Arc<News>) {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        if waiting.cut {
+            return;
+        }
+        if waiting.news.len() < QUEUE {
+            waiting.news.push_back(news);
+        } else {
+            *waiting = Waiting { news: VecDeque::new(), cut: true };
+            self.overflow.notify_one();
+        }
+        drop(waiting);
+        self.ready.notify_one();
+    }
+}
+
+impl Subscription {
+    /// Waits for news and takes all that waits. Dropping the future loses nothing.
+    pub async fn next(&self) -> Wake {
+        loop {
+            if let Some(wake) = self.take() {
+                return wake;
+            }
+            self.queue.ready.notified().await;
+        }
+    }
+
+    /// Waits until the queue has overflowed; for whoever is busy with what it took before. Takes nothing.
+    pub async fn cut(&self) {
+        self.queue.overflow.notified().await;
+    }
+
+    fn take(&self) -> Option<Wake> {
+        let mut waiting = self.queue.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        if waiting.cut {
+            return Some(Wake::Cut);
+        }
+        // Taking the whole deque gives an idle reader's memory back.
+        (!waiting.news.is_empty()).then(|| Wake::News(std::mem::take(&mut waiting.news)))
+    }
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        let mut all = self.hub.lock();
+        for topic in &self.topics {
+            if let Some(listeners) = all.listeners.get_mut(topic) {
+                listeners.remove(&self.id);
+                if listeners.is_empty() {
+                    all.listeners.remove(topic);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{clock::UnixMillis, ids::UserId, records::Person};
+
+    fn joined(id: i64) -> Event {
+        Event::PersonJoined { person: Person { id: UserId(id), name: "Ada".into() }, joined: UnixMillis(0) }
+    }
+
+    fn who(news: &News) -> i64 {
+        match &news.event {
+            Event::PersonJoined { person, .. } => person.id.0,
+            other => panic!("unexpected {other:?}"),
+        }
+    }
+
+    #[tokio::test]
+    async fn everyone_hears_everything_once_and_in_order() {
+        let hub = Hub::default();
+        let (ada, ben) = (hub.subscribe(vec![Topic::Lobby]), hub.subscribe(vec![Topic::Lobby, Topic::Room(RoomId(7))]));
+        (1..=3).for_each(|id| hub.deliver(joined(id)));
+        for reader in [ada, ben] {
+            let Wake::News(news) = reader.next().await else { panic!("was cut") };
+            assert_eq!(news.iter().map(|news| who(news)).collect::<Vec<_>>(), [1, 2, 3]);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_slow_reader_is_cut_and_the_others_hear_on() {
+        let hub = Hub::default();
+        let (slow, quick) = (hub.subscribe(vec![Topic::Lobby]), hub.subscribe(vec![Topic::Lobby]));
+        for id in 0..300 {
+            hub.deliver(joined(id));
+            let Wake::News(news) = quick.next().await else { panic!("the quick one was cut") };
+            assert_eq!(who(&news[0]), id);
+        }
+        assert!(matches!(slow.next().await, Wake::Cut));
+    }
+
+    #[tokio::test]
+    async fn who_has_gone_is_forgotten() {
+        let hub = Hub::default();
+        drop(hub.subscribe(vec![Topic::Lobby]));
+        assert!(hub.lock().listeners.is_empty());
+    }
+
+    #[test]
+    fn what_readers_share_is_made_once() {
+        let news = News::new(joined(1));
+        assert_eq!(news.shared(5, || "made".to_string()), "made");
+        assert_eq!(news.shared(5, || "made again".to_string()), "made");
+        assert_eq!(news.shared(6, || "for another".to_string()), "for another");
+    }
+}

@@ -1,0 +1,10 @@
+//! How news travels: what happened ([`Event`]), where it is listened to ([`Topic`]), who listens in this process
+//! ([`Hub`], [`Subscription`]), and how it reaches every process ([`Bus`]). No HTML, no SQL, no rules.
+
+mod bus;
+mod event;
+mod hub;
+
+pub use bus::Bus;
+pub use event::{Event, Topic};
+pub use hub::{Hub, News, Subscription, Wake};

@@ -1,0 +1,60 @@
+//! Facts about who has read how far.
+
+use sea_orm::FromQueryResult;
+
+use super::{Store, failure, statement};
+use crate::{
+    error::Result,
+    ids::{RoomId, Seq, UserId},
+};
+
+/// Where a room ends, and how far one person has read it.
+#[derive(Debug, Clone, Copy)]
+pub struct Position {
+    /// The room.
+    pub room: RoomId,
+    /// Its last message.
+    pub last_seq: Seq,
+    /// The last one that the person has read.
+    pub read_seq: Seq,
+}
+
+#[derive(FromQueryResult)]
+struct Watermark {
+    read_seq: i64,
+}
+
+#[derive(FromQueryResult)]
+struct PositionRow {
+    id: i64,
+    last_seq: i64,
+    read_seq: Option<i64>,
+}
+
+const POSITIONS: &str = "\
+SELECT r.id, r.last_seq, ms.read_seq FROM rooms r
+LEFT JOIN memberships ms ON ms.room_id = r.id AND ms.user_id = $1
+WHERE r.kind = 'public' OR r.low_user_id = $1 OR r.high_user_id = $1
+ORDER BY r.id";
+
+impl Store {
+    /// How far `user` has read in the room; 0 if they never were there.
+    pub async fn find_read_seq(&self, room: RoomId, user: UserId) -> Result<Seq> {
+        let sql = "SELECT read_seq FROM memberships WHERE room_id = $1 AND user_id = $2";
+        let wanted = statement(&self.read, sql, [room.0.into(), user.0.into()]);
+        let found = Watermark::find_by_statement(wanted).one(&self.read).await.map_err(failure)?;
+        Ok(Seq(found.map_or(0, |row| row.read_seq)))
+    }
+
+    /// Where all rooms that `user` may be in end, and how far they have read each; in the order of the rooms' ids.
+    pub async fn positions(&self, user: UserId) -> Result<Vec<Position>> {
+        let wanted = statement(&self.read, POSITIONS, [user.0.into()]);
+        let rows = PositionRow::find_by_statement(wanted).all(&self.read).await.map_err(failure)?;
+        let position = |row: PositionRow| Position {
+            room: RoomId(row.id),
+            last_seq: Seq(row.last_seq),
+            read_seq: Seq(row.read_seq.unwrap_or(0)),
+        };
+        Ok(rows.into_iter().map(position).collect())
+    }
+}

@@ -1,0 +1,196 @@
+//! The writer: one task per process that commits everything that waits, in one transaction.
+//!
+//! Many small posts then cost one flush to the disk instead of one each, and each caller is still answered only
+//! after its own commit. What was committed is handed to `on_commit` in commit order, before anyone is answered:
+//! that is how news leaves in the order of the rooms. Knows nothing of who is told.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::{
+    sync::{mpsc, oneshot},
+    task::JoinHandle,
+    time::timeout,
+};
+use tokio_util::sync::CancellationToken;
+
+use super::Store;
+use crate::{
+    clock::Clock,
+    error::{Error, Result},
+    ids::{Seq, UserId},
+    records::{Message, Person, Room},
+};
+
+mod batch;
+
+/// How many writes may wait; one more is refused with `Unavailable`.
+const QUEUE: usize = 4096;
+/// How many writes one transaction takes: enough to make a flush cheap, few enough to answer soon.
+const BATCH: usize = 256;
+/// How long a caller waits before the outcome is called unknown.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A message to be posted. The same `key` by the same author is the same message, however often it comes.
+#[derive(Debug)]
+pub struct NewMessage {
+    /// Where.
+    pub room: Arc<Room>,
+    /// By whom.
+    pub author: Person,
+    /// The text.
+    pub body: String,
+    /// Made by the client, once per message.
+    pub key: String,
+}
+
+/// Something that changes a room.
+#[derive(Debug)]
+pub enum Write {
+    /// Adds a message at the room's end.
+    Post(NewMessage),
+    /// Replaces the text of the author's own message.
+    Edit {
+        /// Where.
+        room: Arc<Room>,
+        /// Which.
+        seq: Seq,
+        /// By whom.
+        author: UserId,
+        /// The new text.
+        body: String,
+    },
+    /// Removes the text of the author's own message; its place remains.
+    Delete {
+        /// Where.
+        room: Arc<Room>,
+        /// Which.
+        seq: Seq,
+        /// By whom.
+        author: UserId,
+    },
+    /// Notes that somebody has read up to `seq`; beyond the room's end means the end.
+    Read {
+        /// Where.
+        room: Arc<Room>,
+        /// Who.
+        user: UserId,
+        /// How far.
+        seq: Seq,
+    },
+}
+
+/// What a write came to.
+#[derive(Debug, Clone)]
+pub enum Written {
+    /// The message in its present state.
+    Message(Arc<Message>),
+    /// The watermark is at least where it was asked to be.
+    Read,
+}
+
+/// A change that is on the disk.
+#[derive(Debug, Clone)]
+pub struct Committed {
+    /// Where.
+    pub room: Arc<Room>,
+    /// What.
+    pub change: Change,
+}
+
+/// The kinds of changes.
+#[derive(Debug, Clone)]
+pub enum Change {
+    /// A new message.
+    Posted(Arc<Message>),
+    /// A message has another text.
+    Edited(Arc<Message>),
+    /// A message has no text any more.
+    Deleted(Arc<Message>),
+    /// Somebody has read further.
+    Read {
+        /// Who.
+        user: UserId,
+        /// Up to where.
+        read_seq: Seq,
+    },
+}
+
+/// Told of everything committed, in commit order, from the writer's own task: it must not block.
+pub type OnCommit = Box<dyn Fn(Vec<Committed>) + Send + Sync>;
+
+/// The way to the writer's task; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Writer {
+    queue: mpsc::Sender<Job>,
+    closing: CancellationToken,
+}
+
+#[derive(Debug)]
+struct Job {
+    write: Write,
+    done: oneshot::Sender<Result<Written>>,
+}
+
+impl Writer {
+    /// Starts the task. It ends after [`Writer::close`], when everything accepted is committed.
+    pub fn start(store: Store, clock: Clock, on_commit: OnCommit) -> (Self, JoinHandle<()>) {
+        let (queue, waiting) = mpsc::channel(QUEUE);
+        let closing = CancellationToken::new();
+        let task = tokio::spawn(run(store, clock, on_commit, waiting, closing.clone()));
+        (Self { queue, closing }, task)
+    }
+
+    /// Has `write` committed and says what it came to.
+    ///
+    /// # Errors
+    /// What the write itself deserves (`NotFound`, `Conflict`), `Unavailable` when nothing was stored,
+    /// `Unknown` after 10 s without an answer.
+    pub async fn write(&self, write: Write) -> Result<Written> {
+        let (done, answer) = oneshot::channel();
+        self.queue.try_send(Job { write, done }).map_err(|_| Error::Unavailable("the writer's queue is full".into()))?;
+        match timeout(PATIENCE, answer).await {
+            Ok(Ok(result)) => result,
+            Ok(Err(_)) => Err(Error::Unavailable("the writer has stopped".into())),
+            Err(_) => Err(Error::Unknown),
+        }
+    }
+
+    /// Takes no more writes; what waits is still committed.
+    pub fn close(&self) {
+        self.closing.cancel();
+    }
+}
+
+async fn run(
+    store: Store,
+    clock: Clock,
+    on_commit: OnCommit,
+    mut waiting: mpsc::Receiver<Job>,
+    closing: CancellationToken,
+) {
+    let mut jobs = Vec::with_capacity(BATCH);
+    loop {
+        tokio::select! {
+            biased;
+            () = closing.cancelled(), if !waiting.is_closed() => { waiting.close(); continue }
+            taken = waiting.recv_many(&mut jobs, BATCH) => if taken == 0 { return },
+        }
+        // Who has stopped waiting (a dropped request) still gets the message stored: its client may retry with the key.
+        let (writes, callers): (Vec<_>, Vec<_>) = jobs.drain(..).map(|job| (job.write, job.done)).unzip();
+        let results = match batch::commit(&store, clock.now(), writes).await {
+            Ok((results, committed)) => {
+                on_commit(committed);
+                results
+            }
+            Err(err) => {
+                tracing::warn!(error = %err, writes = callers.len(), "nothing of a batch was stored");
+                let again = |_: &_| Err(Error::Unavailable(err.to_string()));
+                callers.iter().map(again).collect()
+            }
+        };
+        for (caller, result) in callers.into_iter().zip(results) {
+            // A caller that has gone away needs no answer.
+            let _ = caller.send(result);
+        }
+    }
+}

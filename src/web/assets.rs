@@ -1,0 +1,105 @@
+//! Style, script and pictures: inside a release binary, read anew from the disk in a debug build.
+//!
+//! A path carries a fingerprint of the content, so browsers keep it for ever; `latest` in its place (for pictures
+//! named in the style sheet) is kept for an hour.
+
+use std::{borrow::Cow, fmt::Write as _};
+
+use poem::{Response, http::{StatusCode, header}};
+use rust_embed::RustEmbed;
+use sha2::{Digest, Sha256};
+
+use super::error::Problem;
+use crate::error::Error;
+
+#[derive(RustEmbed)]
+#[folder = "$CARGO_MANIFEST_DIR/assets"]
+struct Files;
+
+/// The script is one file, because htmx must not start before its extensions have registered.
+const SCRIPT: [&str; 4] = [
+    "vendor/htmx-4.0.1/htmx.min.js",
+    "vendor/htmx-4.0.1/hx-ws.min.js",
+    "vendor/htmx-4.0.1/hx-upsert.min.js",
+    "js/tertulia.js",
+];
+
+/// The address of an asset, with the fingerprint of what it holds now.
+pub fn url(path: &str) -> String {
+    let fingerprint = content(path).map_or_else(|| "missing".into(), |content| fingerprint(&content));
+    format!("/assets/{fingerprint}/{path}")
+}
+
+/// Answers `GET /assets/:fingerprint/*path`.
+///
+/// # Errors
+/// `NotFound` for another path or an old fingerprint.
+pub fn answer(asked: &str, path: &str) -> Result<Response, Problem> {
+    let missing = || Problem::from(Error::NotFound);
+    let content = content(path).ok_or_else(missing)?;
+    let kind = kind(path).ok_or_else(missing)?;
+    let keep = match asked {
+        "latest" => "public, max-age=3600",
+        _ if asked == fingerprint(&content) => "public, max-age=31536000, immutable",
+        _ => return Err(missing()),
+    };
+    let answer = Response::builder().status(StatusCode::OK).header(header::CONTENT_TYPE, kind);
+    Ok(answer.header(header::CACHE_CONTROL, keep).body(content.into_owned()))
+}
+
+#[cfg(debug_assertions)]
+fn content(path: &str) -> Option<Cow<'static, [u8]>> {
+    assemble(path)
+}
+
+/// What never changes is put together and fingerprinted once.
+#[cfg(not(debug_assertions))]
+fn content(path: &str) -> Option<Cow<'static, [u8]>> {
+    use std::sync::LazyLock;
+    static STYLE: LazyLock<Option<Vec<u8>>> = LazyLock::new(|| assemble("app.css").map(Cow::into_owned));
+    static CODE: LazyLock<Option<Vec<u8>>> = LazyLock::new(|| assemble("app.js").map(Cow::into_owned));
+    match path {
+        "app.css" => STYLE.as_deref().map(Cow::Borrowed),
+        "app.js" => CODE.as_deref().map(Cow::Borrowed),
+        _ => assemble(path),
+    }
+}
+
+fn assemble(path: &str) -> Option<Cow<'static, [u8]>> {
+    match path {
+        "app.js" => joined(SCRIPT.into_iter().map(Cow::Borrowed)),
+        "app.css" => {
+            let mut sheets: Vec<_> = Files::iter().filter(|path| path.starts_with("css/")).collect();
+            sheets.sort_by_key(|path| (path != "css/layers.css", path.clone()));
+            joined(sheets.into_iter())
+        }
+        _ if path.starts_with("img/") => Files::get(path).map(|file| file.data),
+        _ => None,
+    }
+}
+
+fn joined(paths: impl Iterator<Item = Cow<'static, str>>) -> Option<Cow<'static, [u8]>> {
+    let mut whole = Vec::new();
+    for path in paths {
+        whole.extend_from_slice(&Files::get(&path)?.data);
+        whole.push(b'\n');
+    }
+    Some(whole.into())
+}
+
+fn fingerprint(content: &[u8]) -> String {
+    Sha256::digest(content)[..8].iter().fold(String::new(), |mut text, byte| {
+        write!(text, "{byte:02x}").expect("writing to a String cannot fail");
+        text
+    })
+}
+
+fn kind(path: &str) -> Option<&'static str> {
+    Some(match path.rsplit_once('.')?.1 {
+        "css" => "text/css; charset=utf-8",
+        "js" => "text/javascript; charset=utf-8",
+        "svg" => "image/svg+xml",
+        "png" => "image/png",
+        _ => return None,
+    })
+}

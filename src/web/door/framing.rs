@@ -1,0 +1,216 @@
+//! Where a request's head ends, whether it is well formed, and what follows it.
+//!
+//! Stricter than hyper, because two programs that disagree about where a request ends can be
+//! made to see different ones (request smuggling, RFC 9112 section 11.2). Works on bytes alone:
+//! it must not know sockets, clocks or routes.
+
+use poem::http::Uri;
+
+/// The longest request line, in bytes.
+const REQUEST_LINE: usize = 8 * 1024;
+/// The longest head, in bytes.
+const HEAD: usize = 32 * 1024;
+/// The most header lines; hyper's own limit.
+const HEADER_LINES: usize = 100;
+
+/// What follows a head.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// So many bytes of body, then the next head.
+    Body(u64),
+    /// Another protocol if the server agrees, the next head if it does not.
+    Upgrade,
+}
+
+/// Why a request gets no further than the door.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// Not HTTP/1.1, or of a form that others may read differently.
+    Malformed,
+    /// A body larger than allowed, or one that does not say how large it is.
+    BodyTooLarge,
+    /// A request line of more than 8 KiB.
+    TargetTooLong,
+    /// A compressed body.
+    Compressed,
+    /// A head of more than 32 KiB or 100 lines.
+    HeadTooLarge,
+}
+
+impl Refusal {
+    /// The whole answer, which ends the connection. It repeats nothing of the request.
+    pub fn answer(self) -> String {
+        let status = match self {
+            Refusal::Malformed => "400 Bad Request",
+            Refusal::BodyTooLarge => "413 Content Too Large",
+            Refusal::TargetTooLong => "414 URI Too Long",
+            Refusal::Compressed => "415 Unsupported Media Type",
+            Refusal::HeadTooLarge => "431 Request Header Fields Too Large",
+        };
+        format!(
+            "HTTP/1.1 {status}\r\n\
+             Connection: close\r\n\
+             Content-Length: 0\r\n\
+             Cache-Control: no-store\r\n\
+             Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n\
+             Referrer-Policy: same-origin\r\n\
+             X-Content-Type-Options: nosniff\r\n\r\n"
+        )
+    }
+}
+
+/// Looks for the end of a head while it arrives, each byte once.
+#[derive(Debug, Default)]
+pub struct Scan {
+    seen: usize,
+    line: usize,
+    lines: usize,
+}
+
+impl Scan {
+    /// Goes on through `bytes`, the same ones as before and perhaps more; returns the length of
+    /// the head once all of it is there.
+    ///
+    /// # Errors
+    /// A control byte, a line end other than CRLF, or a size over the limits: as soon as it is
+    /// seen, so that a TLS client gets its answer at once and nobody fills the memory.
+    pub fn advance(&mut self, bytes: &[u8]) -> Result<Option<usize>, Refusal> {
+        while let Some(&byte) = bytes.get(self.seen) {
+            let at = self.seen;
+            let after_cr = at > 0 && bytes[at - 1] == b'\r';
+            match byte {
+                b'\n' if after_cr && at == self.line + 1 => {
+                    return if self.lines == 0 {
+                        Err(Refusal::Malformed)
+                    } else {
+                        Ok(Some(at + 1))
+                    };
+                }
+                b'\n' if after_cr => {
+                    self.lines += 1;
+                    self.line = at + 1;
+                }
+                _ if after_cr => return Err(Refusal::Malformed),
+                b'\r' | b'\t' | b' '..=b'~' | 0x80.. => {}
+                _ => return Err(Refusal::Malformed),
+            }
+            if self.lines == 0 && at >= REQUEST_LINE {
+                return Err(Refusal::TargetTooLong);
+            }
+            // The request line is one more, and the line that has just begun may be the empty one.
+            let begun = self.lines > HEADER_LINES && at > self.line + 1;
+            if begun || at >= HEAD {
+                return Err(Refusal::HeadTooLarge);
+            }
+            self.seen += 1;
+        }
+        Ok(None)
+    }
+}
+
+/// Judges a whole head, as [`Scan`] found it. What passes, hyper reads the same way.
+///
+/// # Errors
+/// See [`Refusal`]; `body_limit` is in bytes.
+pub fn inspect(head: &[u8], body_limit: u64) -> Result<Next, Refusal> {
+    let mut lines = head
+        .split(|&byte| byte == b'\n')
+        .map(|line| line.strip_suffix(b"\r").unwrap_or(line))
+        .take_while(|line| !line.is_empty());
+    let http_1_1 = is_http_1_1(lines.next().unwrap_or_default())?;
+
+    let (mut host, mut length, mut chunked) = (None, None, false);
+    let (mut connection_upgrade, mut upgrade, mut compressed) = (false, false, false);
+    for line in lines {
+        let (name, value) = field(line)?;
+        if name.eq_ignore_ascii_case(b"host") {
+            once(&mut host, value)?;
+        } else if name.eq_ignore_ascii_case(b"content-length") {
+            once(&mut length, value)?;
+        } else if name.eq_ignore_ascii_case(b"transfer-encoding") {
+            if chunked || !value.eq_ignore_ascii_case(b"chunked") {
+                return Err(Refusal::Malformed);
+            }
+            chunked = true;
+        } else if name.eq_ignore_ascii_case(b"connection") {
+            connection_upgrade |= value
+                .split(|&byte| byte == b',')
+                .any(|option| option.trim_ascii().eq_ignore_ascii_case(b"upgrade"));
+        } else if name.eq_ignore_ascii_case(b"upgrade") {
+            upgrade = true;
+        } else if name.eq_ignore_ascii_case(b"content-encoding") {
+            compressed |= !value.eq_ignore_ascii_case(b"identity");
+        }
+    }
+
+    if (http_1_1 && host.is_none()) || (chunked && length.is_some()) {
+        return Err(Refusal::Malformed);
+    }
+    let length = length.map_or(Ok(0), content_length)?;
+    // Browsers always say how long a body is.
+    if chunked || length > body_limit {
+        return Err(Refusal::BodyTooLarge);
+    }
+    if compressed {
+        return Err(Refusal::Compressed);
+    }
+    if http_1_1 && upgrade && connection_upgrade && length == 0 {
+        return Ok(Next::Upgrade);
+    }
+    Ok(Next::Body(length))
+}
+
+/// Whether a request line says HTTP/1.1, not HTTP/1.0; other versions and forms are refused.
+fn is_http_1_1(line: &[u8]) -> Result<bool, Refusal> {
+    let mut words = line.split(|&byte| byte == b' ');
+    let (Some(method), Some(target), Some(version), None) =
+        (words.next(), words.next(), words.next(), words.next())
+    else {
+        return Err(Refusal::Malformed);
+    };
+    let printable = target.iter().all(u8::is_ascii_graphic);
+    if !is_token(method) || !printable || Uri::try_from(target).is_err() {
+        return Err(Refusal::Malformed);
+    }
+    match version {
+        b"HTTP/1.1" => Ok(true),
+        b"HTTP/1.0" => Ok(false),
+        _ => Err(Refusal::Malformed),
+    }
+}
+
+/// Name and value of a header line. A folded line begins with a space, which no name does.
+fn field(line: &[u8]) -> Result<(&[u8], &[u8]), Refusal> {
+    let colon = line.iter().position(|&byte| byte == b':');
+    let (name, value) = line.split_at(colon.ok_or(Refusal::Malformed)?);
+    if !is_token(name) {
+        return Err(Refusal::Malformed);
+    }
+    Ok((name, value[1..].trim_ascii()))
+}
+
+/// Keeps the value of a header that may stand in a head only once.
+fn once<'a>(slot: &mut Option<&'a [u8]>, value: &'a [u8]) -> Result<(), Refusal> {
+    match slot.replace(value) {
+        None => Ok(()),
+        Some(_) => Err(Refusal::Malformed),
+    }
+}
+
+/// Digits only: no sign, no list, no spaces between.
+fn content_length(value: &[u8]) -> Result<u64, Refusal> {
+    if value.is_empty() || !value.iter().all(u8::is_ascii_digit) {
+        return Err(Refusal::Malformed);
+    }
+    let digits = str::from_utf8(value).map_err(|_| Refusal::Malformed)?;
+    digits.parse().map_err(|_| Refusal::BodyTooLarge)
+}
+
+/// A token as RFC 9110 section 5.6.2 has it: what methods and header names consist of.
+fn is_token(word: &[u8]) -> bool {
+    let mark = |byte: &u8| b"!#$%&'*+-.^_`|~".contains(byte);
+    !word.is_empty() && word.iter().all(|b| b.is_ascii_alphanumeric() || mark(b))
+}
+
+#[cfg(test)]
+mod tests;

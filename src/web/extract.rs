@@ -1,0 +1,274 @@
+//! What handlers take from a request: who asks, in which room, for a page or a fragment, with which form.
+
+use std::{collections::HashSet, net::IpAddr, sync::Arc};
+
+use poem::{FromRequest, Request, RequestBody, http::{HeaderMap, Method, StatusCode, header}, web::RemoteAddr};
+use serde::de::DeserializeOwned;
+use tower_sessions::Session;
+
+use super::{Site, error::Problem, zone::Zone};
+use crate::{
+    error::Error,
+    ids::{RoomId, Seq, UserId},
+    records::{Person, Room, User},
+    store::session::USER,
+};
+
+/// The most fields that any form of ours could have.
+const MOST_FIELDS: usize = 32;
+
+/// Who is signed in. Without a session the answer is 401, or the way to the sign-in page.
+#[derive(Debug, Clone)]
+pub struct CurrentUser(pub Arc<User>);
+
+impl CurrentUser {
+    /// Who, and their name.
+    pub fn person(&self) -> &Person {
+        &self.0.person
+    }
+
+    /// Who.
+    pub fn id(&self) -> UserId {
+        self.0.person.id
+    }
+}
+
+impl<'a> FromRequest<'a> for CurrentUser {
+    async fn from_request(req: &'a Request, _: &mut RequestBody) -> poem::Result<Self> {
+        Ok(current_user(req).await?)
+    }
+}
+
+async fn current_user(req: &Request) -> Result<CurrentUser, Problem> {
+    let site = site(req)?;
+    let session = session(req)?;
+    let id = session.id().ok_or(Problem::SignedOut)?;
+    if let Some(user) = site.signed_in.get(&id) {
+        return Ok(CurrentUser(user));
+    }
+    let failed = |err: tower_sessions::session::Error| Problem::from(Error::Unavailable(err.to_string()));
+    let user = session.get::<i64>(USER).await.map_err(failed)?.ok_or(Problem::SignedOut)?;
+    let user = match site.app.chat.user(UserId(user)).await {
+        Err(Error::NotFound) => return Err(Problem::SignedOut),
+        found => Arc::new(found?),
+    };
+    site.signed_in.insert(id, user.clone());
+    Ok(CurrentUser(user))
+}
+
+/// Someone in a room that is for them. A room that is not is a 404, exactly as one that does not exist.
+#[derive(Debug, Clone)]
+pub struct Member {
+    /// Who.
+    pub user: CurrentUser,
+    /// Where.
+    pub room: Arc<Room>,
+}
+
+impl<'a> FromRequest<'a> for Member {
+    async fn from_request(req: &'a Request, _: &mut RequestBody) -> poem::Result<Self> {
+        let user = current_user(req).await?;
+        let id = req.raw_path_param("id").and_then(|id| RoomId::parse(id).ok()).ok_or(Problem::from(Error::NotFound))?;
+        let room = site(req)?.app.chat.room_for(user.id(), id).await.map_err(Problem::from)?;
+        Ok(Self { user, room })
+    }
+}
+
+/// The message that the address names.
+#[derive(Debug, Clone, Copy)]
+pub struct Place(pub Seq);
+
+impl<'a> FromRequest<'a> for Place {
+    async fn from_request(req: &'a Request, _: &mut RequestBody) -> poem::Result<Self> {
+        let seq = req.raw_path_param("seq").and_then(|seq| Seq::parse(seq).ok());
+        Ok(Self(seq.ok_or(Problem::from(Error::NotFound))?))
+    }
+}
+
+/// What the asker can use: a fragment for htmx, or a page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wants {
+    /// htmx swaps the answer into a page.
+    Fragment,
+    /// A browser shows the answer, and could come back to `path` after signing in.
+    Page {
+        /// The local path asked for, if it can be asked for again.
+        path: Option<String>,
+    },
+}
+
+impl Wants {
+    /// Read from a request's head. A history restore asks for a page also through htmx.
+    pub fn of(req: &Request) -> Self {
+        let has = |name: &str, value: &str| req.headers().get(name).is_some_and(|it| it == value);
+        if has("hx-request", "true") && !has("hx-request-type", "full") {
+            return Self::Fragment;
+        }
+        let path = req.original_uri().path_and_query().map(|path| path.as_str());
+        let comes_back = req.method() == Method::GET && !path.is_some_and(|path| path.starts_with("/live"));
+        Self::Page { path: path.filter(|_| comes_back).map(Into::into) }
+    }
+
+    /// Whether htmx asks.
+    pub fn fragment(&self) -> bool {
+        *self == Self::Fragment
+    }
+}
+
+impl<'a> FromRequest<'a> for Wants {
+    async fn from_request(req: &'a Request, _: &mut RequestBody) -> poem::Result<Self> {
+        Ok(Self::of(req))
+    }
+}
+
+/// How the viewer wants pages to look: colours, and the calendar that days and times are told by.
+#[derive(Debug, Clone)]
+pub struct Look {
+    /// Colours.
+    pub theme: Theme,
+    /// Calendar.
+    pub zone: Zone,
+}
+
+/// The colours of pages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Theme {
+    /// As the system has it.
+    Auto,
+    /// Light.
+    Light,
+    /// Dark.
+    Dark,
+}
+
+impl Theme {
+    /// As cookies and templates spell it; `Auto` for anything else.
+    pub fn parse(text: &str) -> Self {
+        match text {
+            "light" => Self::Light,
+            "dark" => Self::Dark,
+            _ => Self::Auto,
+        }
+    }
+
+    /// As cookies and templates spell it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Light => "light",
+            Self::Dark => "dark",
+        }
+    }
+}
+
+impl Default for Look {
+    fn default() -> Self {
+        Self { theme: Theme::Auto, zone: Zone::named("UTC") }
+    }
+}
+
+impl<'a> FromRequest<'a> for Look {
+    async fn from_request(req: &'a Request, _: &mut RequestBody) -> poem::Result<Self> {
+        let theme = cookie(req.headers(), "theme").map_or(Theme::Auto, |text| Theme::parse(&text));
+        let zone = Zone::named(&cookie(req.headers(), "tz").unwrap_or_default());
+        Ok(Self { theme, zone })
+    }
+}
+
+/// The value of the first cookie of this name.
+pub fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
+    let all = headers.get_all(header::COOKIE).into_iter().filter_map(|header| header.to_str().ok());
+    let found = all.flat_map(cookie::Cookie::split_parse_encoded).flatten().find(|cookie| cookie.name() == name);
+    found.map(|cookie| cookie.value().to_string())
+}
+
+/// Where the request comes from: the peer, or what a trusted proxy says of it. IPv6 counts by its /64 network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ClientAddress(pub IpAddr);
+
+impl ClientAddress {
+    /// Read from a request's head.
+    pub fn of(site: &Site, req: &Request) -> Self {
+        let RemoteAddr(addr) = req.remote_addr();
+        let peer = addr.as_socket_addr().map_or(IpAddr::from([0, 0, 0, 0]), std::net::SocketAddr::ip).to_canonical();
+        if !site.app.config.trusted_proxies.contains(&peer) {
+            return Self(network(peer));
+        }
+        let forwarded = req.headers().get_all("x-forwarded-for").into_iter().filter_map(|value| value.to_str().ok());
+        let last = forwarded.last().and_then(|list| list.rsplit(',').next()).and_then(|it| it.trim().parse().ok());
+        Self(network(last.unwrap_or(peer)))
+    }
+}
+
+fn network(addr: IpAddr) -> IpAddr {
+    match addr.to_canonical() {
+        IpAddr::V6(v6) => {
+            let [a, b, c, d, ..] = v6.segments();
+            IpAddr::from([a, b, c, d, 0, 0, 0, 0])
+        }
+        v4 => v4,
+    }
+}
+
+impl<'a> FromRequest<'a> for ClientAddress {
+    async fn from_request(req: &'a Request, _: &mut RequestBody) -> poem::Result<Self> {
+        Ok(Self::of(site(req)?, req))
+    }
+}
+
+/// A form: how large it may be, and its fields. Unknown fields are ignored, repeated ones refused.
+pub trait Fields: DeserializeOwned + Send {
+    /// The most bytes that are read.
+    const LIMIT: usize = 16 * 1024;
+}
+
+/// The fields of a posted form.
+#[derive(Debug)]
+pub struct Form<T>(pub T);
+
+impl<'a, T: Fields> FromRequest<'a> for Form<T> {
+    async fn from_request(req: &'a Request, body: &mut RequestBody) -> poem::Result<Self> {
+        let kind = req.content_type().and_then(|kind| kind.split(';').next()).map(str::trim);
+        if kind != Some("application/x-www-form-urlencoded") || req.headers().contains_key(header::CONTENT_ENCODING) {
+            return Err(Problem::Unsupported.into());
+        }
+        let bytes = body.take()?.into_bytes_limit(T::LIMIT).await.map_err(|err| {
+            let too_large = poem::Error::from(err).status() == StatusCode::PAYLOAD_TOO_LARGE;
+            if too_large { Problem::TooLarge } else { Problem::Malformed }
+        })?;
+        Ok(Self(fields(&bytes)?))
+    }
+}
+
+fn fields<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    let mut names = HashSet::new();
+    for (name, _) in form_urlencoded::parse(bytes) {
+        if names.len() == MOST_FIELDS || !names.insert(name) {
+            return Err(Problem::Malformed);
+        }
+    }
+    // What is not UTF-8 (a lone surrogate, say) is refused rather than replaced.
+    percent_encoding::percent_decode(bytes).decode_utf8().map_err(|_| Problem::Malformed)?;
+    serde_urlencoded::from_bytes(bytes).map_err(|_| Problem::Malformed)
+}
+
+/// The query of an address; a field that does not parse is a 400.
+#[derive(Debug)]
+pub struct Query<T>(pub T);
+
+impl<'a, T: DeserializeOwned + Send> FromRequest<'a> for Query<T> {
+    async fn from_request(req: &'a Request, _: &mut RequestBody) -> poem::Result<Self> {
+        let query = req.original_uri().query().unwrap_or_default();
+        Ok(Self(serde_urlencoded::from_str(query).map_err(|_| Problem::Malformed)?))
+    }
+}
+
+/// The site that serves this request.
+pub fn site(req: &Request) -> Result<&Arc<Site>, Problem> {
+    req.data::<Arc<Site>>().ok_or_else(|| Error::Internal("a request without its site".into()).into())
+}
+
+/// The session of this request, which may be empty.
+pub fn session(req: &Request) -> Result<&Session, Problem> {
+    req.data::<Session>().ok_or_else(|| Error::Internal("a request without its session".into()).into())
+}

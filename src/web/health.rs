@@ -1,0 +1,27 @@
+//! Whether the process lives, whether it can serve, and the files that every page needs.
+
+use std::sync::Arc;
+
+use poem::{Response, handler, http::StatusCode, web::{Data, Path}};
+
+use super::{Site, assets, error::Problem};
+
+#[handler]
+pub fn healthz() -> &'static str {
+    "ok"
+}
+
+#[handler]
+pub async fn readyz(Data(site): Data<&Arc<Site>>) -> Response {
+    let draining = site.app.stopping.is_cancelled();
+    let database = if site.app.chat.ping().await.is_ok() { "ok" } else { "down" };
+    let ready = !draining && database == "ok";
+    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let state = serde_json::json!({ "ready": ready, "draining": draining, "database": database });
+    Response::builder().status(status).content_type("application/json").body(state.to_string())
+}
+
+#[handler]
+pub fn asset(Path((fingerprint, path)): Path<(String, String)>) -> Result<Response, Problem> {
+    assets::answer(&fingerprint, &path)
+}

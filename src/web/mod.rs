@@ -1,0 +1,198 @@
+//! How browsers see the chat. The only home of `poem` and `minijinja`.
+//!
+//! [`routes`] is the one table of addresses. A handler reads its request, asks the domain, renders the answer.
+
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+
+use poem::{
+    Endpoint, EndpointExt, Response, Route, get,
+    http::{HeaderValue, StatusCode, header},
+    post,
+};
+use quick_cache::sync::Cache;
+use tokio_util::sync::CancellationToken;
+use tower_sessions::session::Id;
+
+use crate::{app::{App, StartError}, config::PublicUrl, records::User};
+
+mod accounts;
+mod assets;
+mod door;
+mod error;
+mod extract;
+mod guard;
+mod health;
+mod limits;
+mod live;
+mod markup;
+mod messages;
+mod page;
+mod receipts;
+mod rooms;
+mod session;
+mod templates;
+mod views;
+mod zone;
+
+use door::Door;
+use limits::Limits;
+use live::Connections;
+use templates::Templates;
+
+/// How long a request that is running may take to finish once the server stops.
+const LAST_ANSWERS: Duration = Duration::from_secs(15);
+/// How often the rate limits forget who has been quiet.
+const FORGET: Duration = Duration::from_secs(60);
+/// How many signed-in people are remembered between two looks into the database, and for how long:
+/// an ended session is out everywhere within that time.
+const SIGNED_IN: usize = 10_000;
+const SIGNED_IN_FOR: Duration = Duration::from_secs(2);
+
+/// The chat's face to the web: what handlers get besides their request.
+#[derive(Debug)]
+pub struct Site {
+    app: App,
+    templates: Templates,
+    limits: Limits,
+    connections: Connections,
+    signed_in: SignedIn,
+    cookie_name: String,
+    https: bool,
+}
+
+/// People by their session, remembered for a moment.
+#[derive(Debug)]
+struct SignedIn(Cache<Id, (Arc<User>, tokio::time::Instant)>);
+
+impl SignedIn {
+    fn get(&self, id: &Id) -> Option<Arc<User>> {
+        self.0.get(id).filter(|(_, since)| since.elapsed() < SIGNED_IN_FOR).map(|(user, _)| user)
+    }
+
+    fn insert(&self, id: Id, user: Arc<User>) {
+        self.0.insert(id, (user, tokio::time::Instant::now()));
+    }
+
+    fn remove(&self, id: &Id) {
+        self.0.remove(id);
+    }
+}
+
+/// Every address and what answers it.
+fn routes() -> Route {
+    Route::new()
+        .at("/", get(rooms::show_lobby))
+        .at("/signup", get(accounts::sign_up_page).post(accounts::sign_up))
+        .at("/signin", get(accounts::sign_in_page).post(accounts::sign_in))
+        .at("/signout", post(accounts::sign_out))
+        .at("/theme", post(accounts::set_theme))
+        .at("/rooms", post(rooms::create_room))
+        .at("/directs", post(rooms::open_direct))
+        .at("/rooms/:id", get(rooms::show_room))
+        .at("/rooms/:id/read", post(receipts::read))
+        .at("/rooms/:id/messages", post(messages::post))
+        .at("/rooms/:id/messages/:seq", get(messages::show).put(messages::edit).delete(messages::delete))
+        .at("/rooms/:id/messages/:seq/edit", get(messages::edit_form).post(messages::edit))
+        .at("/rooms/:id/messages/:seq/delete", post(messages::delete))
+        .at("/live", get(live::websocket::live))
+        .at("/healthz", get(health::healthz))
+        .at("/readyz", get(health::readyz))
+        .at("/assets/:fingerprint/*path", get(health::asset))
+}
+
+/// A server that has its address and answers once it runs.
+pub struct Server {
+    site: Arc<Site>,
+    door: Door,
+    url: String,
+}
+
+impl Server {
+    /// Takes the configured address.
+    ///
+    /// # Errors
+    /// A sentence for the operator when the address cannot be had.
+    pub async fn bind(app: App) -> Result<Self, StartError> {
+        let listen = app.config.listen;
+        let door = Door::bind(listen).map_err(|err| StartError(format!("cannot listen on {listen}: {err}; choose another with --listen")))?;
+        let addr = door.local_addr();
+        let url = app.config.public_url.as_ref().map_or_else(|| format!("http://{addr}"), PublicUrl::to_string);
+        app.chat.prepare().await.map_err(|err| StartError(err.to_string()))?;
+        let site = Arc::new(Site {
+            templates: Templates::new(),
+            limits: Limits::new(app.config.limits),
+            connections: Connections::default(),
+            signed_in: SignedIn(Cache::new(SIGNED_IN)),
+            cookie_name: cookie_name(app.config.public_url.as_ref(), addr),
+            https: app.config.public_url.as_ref().is_some_and(|public| public.https),
+            app,
+        });
+        Ok(Self { site, door, url })
+    }
+
+    /// The address to open in a browser.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Answers until `stop` is cancelled; then takes no more connections, answers what is running,
+    /// closes live connections with 1012, commits what was accepted and closes the database.
+    ///
+    /// # Errors
+    /// When the network fails as a whole.
+    pub async fn run(self, stop: CancellationToken) -> io::Result<()> {
+        let Self { site, door, .. } = self;
+        let stopping = site.app.stopping.clone();
+        site.app.tasks.spawn(forget_quiet(site.clone()));
+        let endpoint = endpoint(&site);
+        let stopped = async move {
+            stop.cancelled().await;
+            stopping.cancel();
+        };
+        let server = poem::Server::new_with_acceptor(door);
+        let served = server.run_with_graceful_shutdown(endpoint, stopped, Some(LAST_ANSWERS)).await;
+        site.app.stopping.cancel();
+        site.app.tasks.close();
+        site.app.tasks.wait().await;
+        match Arc::try_unwrap(site) {
+            Ok(site) => site.app.close().await,
+            Err(_) => tracing::warn!("a request outlived the server; the database closes with the process"),
+        }
+        served
+    }
+}
+
+fn endpoint(site: &Arc<Site>) -> impl Endpoint<Output = Response> + 'static {
+    routes().data(site.clone()).with(session::Sessions(site.clone())).with(guard::Guard(site.clone()))
+}
+
+/// On http the name bears the port, so two servers in one browser keep two people apart (RFC 6265 ignores ports).
+fn cookie_name(public: Option<&PublicUrl>, addr: SocketAddr) -> String {
+    match public {
+        Some(public) if public.https => "__Host-tertulia".into(),
+        Some(public) => format!("tertulia_{}", public.port()),
+        None => format!("tertulia_{}", addr.port()),
+    }
+}
+
+/// Ends when the server stops.
+async fn forget_quiet(site: Arc<Site>) {
+    let mut ticks = tokio::time::interval(FORGET);
+    loop {
+        tokio::select! {
+            () = site.app.stopping.cancelled() => return,
+            _ = ticks.tick() => site.limits.forget_quiet(),
+        }
+    }
+}
+
+/// An answer of HTML.
+fn html(html: String) -> Response {
+    Response::builder().content_type("text/html; charset=utf-8").body(html)
+}
+
+/// The way to another page of this site.
+fn redirect(path: &str) -> Response {
+    let path = HeaderValue::from_str(path).unwrap_or(HeaderValue::from_static("/"));
+    Response::builder().status(StatusCode::SEE_OTHER).header(header::LOCATION, path).finish()
+}

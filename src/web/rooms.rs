@@ -1,0 +1,199 @@
+//! The lobby and the room pages.
+
+use std::sync::Arc;
+
+use poem::{Request, Response, handler, web::Data};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Site,
+    error::Problem,
+    extract::{CurrentUser, Fields, Form, Look, Member, Query, Wants},
+    html,
+    page::{self, Page},
+    redirect,
+    views::{ComposerView, Eyes, HistoryView, LobbyView, RoomView},
+};
+use crate::{
+    clock::UnixMillis,
+    error::Error,
+    ids::{Rev, RoomId, Seq},
+};
+
+/// Where the live element of a page connects to.
+#[derive(Debug, Serialize)]
+struct Live {
+    room: Option<RoomId>,
+    url: String,
+    rev: Rev,
+}
+
+impl Live {
+    fn new(room: Option<RoomId>, rev: Rev) -> Self {
+        let url = room.map_or_else(|| "/live".into(), |room| format!("/live?room={room}&rev={rev}"));
+        Self { room, url, rev }
+    }
+}
+
+#[derive(Serialize)]
+struct LobbyPage {
+    page: Page,
+    lobby: LobbyView,
+    live: Live,
+}
+
+/// A room's page, or without the lobby its pane alone.
+#[derive(Serialize)]
+struct RoomPage {
+    page: Page,
+    lobby: Option<LobbyView>,
+    room: RoomView,
+    history: HistoryView,
+    composer: ComposerView,
+    live: Live,
+}
+
+#[derive(Serialize)]
+struct Older {
+    history: HistoryView,
+}
+
+/// Which part of a room's history is asked for.
+#[derive(Debug, Default, Deserialize)]
+pub struct Part {
+    before: Option<String>,
+    at: Option<String>,
+}
+
+/// What the form for a new room sends.
+#[derive(Deserialize)]
+pub struct NewRoom {
+    name: String,
+}
+
+impl Fields for NewRoom {}
+
+/// What choosing a person sends.
+#[derive(Deserialize)]
+pub struct NewDirect {
+    username: String,
+}
+
+impl Fields for NewDirect {}
+
+#[handler]
+pub async fn show_lobby(
+    Data(site): Data<&Arc<Site>>,
+    user: CurrentUser,
+    look: Look,
+    wants: Wants,
+) -> Result<Response, Problem> {
+    let lobby = lobby_view(site, &user, &look, None).await?;
+    let page = Page::of(site, user.person(), &look, page::title(lobby.total, None));
+    let live = Live::new(None, Rev(0));
+    let model = LobbyPage { page, lobby, live };
+    let template = if wants.fragment() { "rooms/_empty.html" } else { "rooms/lobby.html" };
+    Ok(html(site.templates.render(template, model)))
+}
+
+#[handler]
+pub async fn show_room(
+    req: &Request,
+    Data(site): Data<&Arc<Site>>,
+    member: Member,
+    look: Look,
+    wants: Wants,
+    Query(part): Query<Part>,
+) -> Result<Response, Problem> {
+    let place = |text: Option<String>| text.map(|text| Seq::parse(&text).map_err(|_| Problem::Malformed)).transpose();
+    let older_only = wants.fragment() && req.headers().get("hx-target").is_some_and(|target| target == "li#older");
+    match (place(part.before)?, place(part.at)?) {
+        (Some(before), None) if older_only => older(site, &member, &look, before).await,
+        (before, at) => room_page(site, &member, &look, &wants, before, at, ComposerView::empty(member.room.id)).await,
+    }
+}
+
+/// A room's page or its conversation pane: the newest messages, those before one, or those around one.
+pub async fn room_page(
+    site: &Arc<Site>,
+    member: &Member,
+    look: &Look,
+    wants: &Wants,
+    before: Option<Seq>,
+    at: Option<Seq>,
+    composer: ComposerView,
+) -> Result<Response, Problem> {
+    let Member { user, room } = member;
+    let (chat, eyes) = (&site.app.chat, eyes(site, user, look));
+    let (history, rev) = match (before, at) {
+        (_, Some(at)) => {
+            let found = chat.around(room, at).await?;
+            (HistoryView::new(room, &found, eyes).around(room, at, &found), found.rev)
+        }
+        (Some(before), None) => {
+            let found = chat.before(room, before).await?;
+            (HistoryView::new(room, &found, eyes).around(room, before, &found), found.rev)
+        }
+        (None, None) => {
+            let read = chat.read_seq(room, user.id()).await?;
+            let found = chat.newest(room, read).await?;
+            let last = found.messages.last().map_or(Seq(0), |last| last.seq);
+            (HistoryView::new(room, &found, eyes).with_divider(read, last, &found), found.rev)
+        }
+    };
+    let head = RoomView::new(room, user.id());
+    let live = Live::new(Some(room.id), rev);
+    if wants.fragment() {
+        let total = total(site, user).await?;
+        let page = Page::of(site, user.person(), look, page::title(total, Some(&head.name)));
+        let model = RoomPage { page, lobby: None, room: head, history, composer, live };
+        return Ok(html(site.templates.render("rooms/_conversation.html", model)));
+    }
+    let lobby = lobby_view(site, user, look, Some(room.id)).await?;
+    let page = Page::of(site, user.person(), look, page::title(lobby.total, Some(&head.name)));
+    let model = RoomPage { page, lobby: Some(lobby), room: head, history, composer, live };
+    Ok(html(site.templates.render("rooms/room.html", model)))
+}
+
+async fn older(site: &Arc<Site>, member: &Member, look: &Look, before: Seq) -> Result<Response, Problem> {
+    let found = site.app.chat.before(&member.room, before).await?;
+    let history = HistoryView::new(&member.room, &found, eyes(site, &member.user, look));
+    Ok(html(site.templates.render("messages/_history.html", Older { history })))
+}
+
+#[handler]
+pub async fn create_room(
+    Data(site): Data<&Arc<Site>>,
+    user: CurrentUser,
+    Form(form): Form<NewRoom>,
+) -> Result<Response, Problem> {
+    site.limits.room(user.id())?;
+    let id = site.app.chat.create_room(&form.name).await?;
+    Ok(redirect(&format!("/rooms/{id}")))
+}
+
+#[handler]
+pub async fn open_direct(
+    Data(site): Data<&Arc<Site>>,
+    user: CurrentUser,
+    Form(form): Form<NewDirect>,
+) -> Result<Response, Problem> {
+    site.limits.room(user.id())?;
+    let id = site.app.chat.open_direct(user.id(), &form.username).await?;
+    Ok(redirect(&format!("/rooms/{id}")))
+}
+
+/// How the viewer of this request sees things, now.
+pub fn eyes<'a>(site: &Site, user: &CurrentUser, look: &'a Look) -> Eyes<'a> {
+    Eyes { user: user.id(), zone: &look.zone, now: site.app.clock.now() }
+}
+
+async fn lobby_view(site: &Site, user: &CurrentUser, look: &Look, open: Option<RoomId>) -> Result<LobbyView, Error> {
+    let lobby = site.app.chat.lobby(user.id(), UnixMillis(0)).await?;
+    Ok(LobbyView::new(&lobby, open, eyes(site, user, look)))
+}
+
+async fn total(site: &Site, user: &CurrentUser) -> Result<i64, Error> {
+    let positions = site.app.chat.positions(user.id()).await?;
+    Ok(positions.iter().map(|position| (position.last_seq.0 - position.read_seq.0).max(0)).sum())
+}

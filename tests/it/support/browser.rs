@@ -1,0 +1,326 @@
+//! Real Chromium with people in front of it, each in a window with cookies of its own.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use chromiumoxide::browser::{Browser, BrowserConfig};
+use chromiumoxide::cdp::IntoEventKind;
+use chromiumoxide::cdp::browser_protocol::emulation::SetFocusEmulationEnabledParams;
+use chromiumoxide::cdp::browser_protocol::input::InsertTextParams;
+use chromiumoxide::cdp::browser_protocol::log::EventEntryAdded;
+use chromiumoxide::cdp::browser_protocol::target::{
+    CreateBrowserContextParams, CreateTargetParams,
+};
+use chromiumoxide::cdp::js_protocol::runtime::{
+    AddBindingParams, EventBindingCalled, EventConsoleApiCalled, EventExceptionThrown,
+};
+use chromiumoxide::page::Page;
+use futures_util::StreamExt;
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use super::PATIENCE;
+
+/// Tells the test of a violated content security policy; runs before any script of the page.
+const WATCH: &str = "addEventListener('securitypolicyviolation', (event) => \
+    complain(`policy: ${event.violatedDirective} ${event.blockedURI} ${event.sourceFile}:${event.lineNumber}`), true)";
+
+/// The messages on the page as HTML, without the traces that a script leaves on them.
+const MESSAGES: &str = r"(() => {
+    const list = document.querySelector('#messages').cloneNode(true);
+    for (const gone of list.querySelectorAll('#divider, script')) gone.remove();
+    for (const element of [list, ...list.querySelectorAll('*')]) {
+        for (const { name } of [...element.attributes])
+            if (/^(data-htmx|hx-.*ed$)/.test(name)) element.removeAttribute(name);
+        for (const name of [...element.classList])
+            if (name.startsWith('htmx-')) element.classList.remove(name);
+        if (element.getAttribute('class') === '') element.removeAttribute('class');
+    }
+    return list.outerHTML.replace(/>\s+/g, '>\n').replace(/\s+</g, '\n<');
+})()";
+
+/// One browser process.
+pub struct Chromium {
+    browser: Browser,
+    events: JoinHandle<()>,
+    _profile: TempDir,
+}
+
+/// A window in a context of its own: nothing is shared with the other windows.
+pub struct Window {
+    page: Page,
+    url: String,
+    complaints: Arc<Mutex<Vec<String>>>,
+    listening: Vec<JoinHandle<()>>,
+}
+
+impl Chromium {
+    /// Starts the browser that this machine has.
+    pub async fn opens() -> Chromium {
+        let profile = TempDir::new().expect("a directory for the profile");
+        let quiet = [
+            "disable-gpu",
+            "disable-quic",
+            "no-first-run",
+            "disable-background-networking",
+            "disable-component-update",
+            "disable-sync",
+        ];
+        let config = BrowserConfig::builder()
+            .chrome_executable(executable())
+            .user_data_dir(profile.path())
+            .new_headless_mode()
+            .no_sandbox()
+            .window_size(1280, 900)
+            .viewport(None)
+            .launch_timeout(PATIENCE * 3)
+            .args(quiet)
+            .build()
+            .expect("a complete configuration");
+        let (browser, mut handler) = Browser::launch(config).await.expect("Chromium starts");
+        let events = tokio::spawn(async move { while handler.next().await.is_some() {} });
+        Chromium {
+            browser,
+            events,
+            _profile: profile,
+        }
+    }
+
+    /// A new window of somebody's own, for the server with this URL.
+    pub async fn window(&self, url: &str) -> Window {
+        let context = self
+            .browser
+            .create_browser_context(CreateBrowserContextParams::default())
+            .await;
+        let context = context.expect("a context of its own");
+        let target = CreateTargetParams::builder()
+            .url("about:blank")
+            .browser_context_id(context)
+            .build();
+        let page = self
+            .browser
+            .new_page(target.expect("it has a URL"))
+            .await
+            .expect("a window opens");
+        let mut window = Window {
+            page,
+            url: url.to_owned(),
+            complaints: Arc::default(),
+            listening: Vec::new(),
+        };
+        window.listens_for_complaints().await;
+        window
+    }
+
+    /// Ends the process.
+    pub async fn closes(mut self) {
+        self.browser.close().await.expect("Chromium hears");
+        self.browser.wait().await.expect("Chromium ends");
+        self.events.abort();
+    }
+}
+
+impl Window {
+    async fn listens_for_complaints(&mut self) {
+        self.page.enable_log().await.expect("the log can be read");
+        self.page
+            .execute(AddBindingParams::new("complain"))
+            .await
+            .expect("a binding");
+        self.page
+            .evaluate_on_new_document(WATCH)
+            .await
+            .expect("a script before all others");
+        self.page
+            .execute(SetFocusEmulationEnabledParams::new(true))
+            .await
+            .expect("two windows in front at once");
+        self.notes(|event: &EventBindingCalled| Some(event.payload.clone()))
+            .await;
+        self.notes(|event: &EventExceptionThrown| Some(format!("{:?}", event.exception_details)))
+            .await;
+        self.notes(|event: &EventConsoleApiCalled| {
+            let kind = event.r#type.as_ref();
+            ["error", "warning", "assert"]
+                .contains(&kind)
+                .then(|| format!("console {kind}: {:?}", event.args))
+        })
+        .await;
+        self.notes(|event: &EventEntryAdded| {
+            let (level, words) = (event.entry.level.as_ref(), &event.entry.text);
+            (level == "error").then(|| format!("log {level}: {words} {:?}", event.entry.url))
+        })
+        .await;
+    }
+
+    async fn notes<E: IntoEventKind + Unpin + 'static>(
+        &mut self,
+        complaint: fn(&E) -> Option<String>,
+    ) {
+        let mut events = self.page.event_listener::<E>().await.expect("events");
+        let complaints = Arc::clone(&self.complaints);
+        self.listening.push(tokio::spawn(async move {
+            while let Some(event) = events.next().await {
+                if let Some(words) = complaint(&event) {
+                    complaints.lock().expect("no panic while held").push(words);
+                }
+            }
+        }));
+    }
+
+    /// Enters an address.
+    pub async fn goes(&self, path: &str) {
+        let url = format!("{}{path}", self.url);
+        timeout(PATIENCE, self.page.goto(url))
+            .await
+            .expect("the page loads")
+            .expect("the page loads");
+    }
+
+    /// Reloads the page.
+    pub async fn reloads(&self) {
+        timeout(PATIENCE, self.page.reload())
+            .await
+            .expect("the page loads")
+            .expect("the page loads");
+    }
+
+    /// Waits until something that matches is on the page.
+    pub async fn waits_for(&self, css: &str) {
+        self.waits_until(&format!("document.querySelector({}) !== null", quoted(css)))
+            .await;
+    }
+
+    /// Waits until the words are to be read somewhere in what matches.
+    pub async fn reads(&self, css: &str, words: &str) {
+        let (css, words) = (quoted(css), quoted(words));
+        let found = format!(
+            "[...document.querySelectorAll({css})].some((e) => e.innerText.includes({words}))"
+        );
+        self.waits_until(&found).await;
+    }
+
+    /// Waits until the script's condition holds.
+    pub async fn waits_until(&self, condition: &str) {
+        let end = std::time::Instant::now() + PATIENCE;
+        while self.evaluates(condition).await != Value::Bool(true) {
+            if std::time::Instant::now() > end {
+                let picture = std::env::temp_dir().join("tertulia-browser-test.png");
+                std::fs::write(&picture, self.shows().await).expect("room for a picture");
+                let (seen, words) = (
+                    self.evaluates("document.body.outerHTML").await,
+                    self.complaints(),
+                );
+                panic!(
+                    "it never came to be that {condition}; see {}\n{words:#?}\n{seen}",
+                    picture.display()
+                );
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(30)).await;
+        }
+    }
+
+    /// What a script comes to; null while the page is changing.
+    pub async fn evaluates(&self, script: &str) -> Value {
+        match self.page.evaluate(script).await {
+            Ok(found) => found.value().cloned().unwrap_or(Value::Null),
+            Err(_) => Value::Null,
+        }
+    }
+
+    /// Puts the mouse on what matches and presses its button.
+    pub async fn clicks(&self, css: &str) {
+        self.waits_for(css).await;
+        let found = self.page.find_element(css).await.expect("it is there");
+        found
+            .click()
+            .await
+            .unwrap_or_else(|error| panic!("{css} cannot be clicked: {error}"));
+    }
+
+    /// Clicks into a field, empties it and writes.
+    pub async fn writes(&self, css: &str, text: &str) {
+        self.clicks(css).await;
+        self.evaluates(&format!("document.querySelector({}).select()", quoted(css)))
+            .await;
+        self.page
+            .execute(InsertTextParams::new(text))
+            .await
+            .expect("the field takes text");
+    }
+
+    /// Presses a key in a field.
+    pub async fn presses(&self, css: &str, key: &str) {
+        let found = self.page.find_element(css).await.expect("it is there");
+        found.press_key(key).await.expect("the key exists");
+    }
+
+    /// Writes a message and presses Enter.
+    pub async fn posts(&self, text: &str) {
+        self.writes("#composer textarea", text).await;
+        self.presses("#composer textarea", "Enter").await;
+    }
+
+    /// The message list as HTML that can be compared.
+    pub async fn messages(&self) -> String {
+        let html = self.evaluates(MESSAGES).await;
+        html.as_str().expect("a room is open").to_owned()
+    }
+
+    /// The path of the page.
+    pub async fn path(&self) -> String {
+        self.evaluates("location.pathname + location.search")
+            .await
+            .as_str()
+            .unwrap_or_default()
+            .to_owned()
+    }
+
+    /// Everything the browser complained about so far.
+    pub fn complaints(&self) -> Vec<String> {
+        self.complaints.lock().expect("no panic while held").clone()
+    }
+
+    /// A picture of the window, for the eyes of whoever looks into a failing test.
+    pub async fn shows(&self) -> Vec<u8> {
+        let params = chromiumoxide::page::ScreenshotParams::builder().build();
+        self.page.screenshot(params).await.expect("a picture")
+    }
+}
+
+impl Drop for Window {
+    fn drop(&mut self) {
+        for listening in &self.listening {
+            listening.abort();
+        }
+    }
+}
+
+/// Waits until nobody in these windows has anything to complain about; complaints never go away, so this fails at once.
+pub fn nobody_complains(windows: &[&Window]) {
+    for window in windows {
+        assert_eq!(window.complaints(), Vec::<String>::new());
+    }
+}
+
+/// The text as a script's literal.
+pub fn quoted(text: &str) -> String {
+    Value::from(text).to_string()
+}
+
+fn executable() -> PathBuf {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let names = [
+        "chromium",
+        "chromium-browser",
+        "google-chrome",
+        "google-chrome-stable",
+    ];
+    let mut places =
+        std::env::split_paths(&path).flat_map(|folder| names.map(|name| folder.join(name)));
+    places
+        .find(|place| place.exists())
+        .expect("Chromium is needed; `just test` installs it")
+}

@@ -1,0 +1,170 @@
+//! The real program, as someone starts it on their machine.
+
+use std::path::Path;
+use std::process::{Output, Stdio};
+
+use tempfile::{NamedTempFile, TempPath};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines};
+use tokio::net::TcpStream;
+use tokio::process::{Child, ChildStdout, Command};
+use tokio::time::timeout;
+
+use super::{PATIENCE, Person, ask};
+
+/// The program running with its own data; killed when dropped.
+pub struct House {
+    child: Child,
+    lines: Lines<BufReader<ChildStdout>>,
+    said: Vec<String>,
+    url: String,
+    client: reqwest::Client,
+    errors: TempPath,
+}
+
+impl House {
+    /// Starts `tertulia` on this data, and waits for the line that says where it is.
+    pub async fn opens(listen: &str, data: &Path, flags: &[&str]) -> House {
+        let folder = data.to_str().expect("a path in UTF-8");
+        House::runs(&[&["--listen", listen, "--data", folder], flags].concat()).await
+    }
+
+    /// Starts `tertulia` with these arguments, and waits for the line that says where it is.
+    pub async fn runs(arguments: &[&str]) -> House {
+        let (file, errors) = NamedTempFile::new()
+            .expect("a file for its log")
+            .into_parts();
+        let mut command = command(arguments);
+        let mut child = command
+            .stdout(Stdio::piped())
+            .stderr(file)
+            .spawn()
+            .expect("the program starts");
+        let out = child.stdout.take().expect("its output is a pipe");
+        let lines = BufReader::new(out).lines();
+        let client = ask::client();
+        let mut house = House {
+            child,
+            lines,
+            said: Vec::new(),
+            url: String::new(),
+            client,
+            errors,
+        };
+        let line = house.says("http://").await;
+        let start = line.find("http://").expect("the line was found by it");
+        let url: String = line[start..]
+            .chars()
+            .take_while(|c| !c.is_whitespace() && *c != '\u{1b}')
+            .collect();
+        house.url = url.trim_end_matches(['/', '.', ',']).to_owned();
+        house
+    }
+
+    /// Reads what the program prints until a line has this in it.
+    pub async fn says(&mut self, text: &str) -> String {
+        let found = timeout(PATIENCE, async {
+            while let Some(line) = self.lines.next_line().await.expect("lines in UTF-8") {
+                self.said.push(line.clone());
+                if line.contains(text) {
+                    return Some(line);
+                }
+            }
+            None
+        });
+        match found.await {
+            Ok(Some(line)) => line,
+            _ => panic!("the program never said {text:?}, but {}", self.log().await),
+        }
+    }
+
+    /// Everything printed until the program ends.
+    pub async fn last_words(&mut self) -> Vec<String> {
+        while let Ok(Some(line)) = self.lines.next_line().await {
+            self.said.push(line);
+        }
+        self.said.clone()
+    }
+
+    /// Everything that it printed and logged until it ended.
+    pub async fn log(&mut self) -> String {
+        let errors = std::fs::read(&self.errors).expect("the file is there");
+        let said = self.last_words().await.join("\n");
+        said + &String::from_utf8_lossy(&errors)
+    }
+
+    /// Sends bytes over a new line and brings back what comes until the server closes it.
+    pub async fn raw(&self, bytes: &str) -> String {
+        let mut line = TcpStream::connect(self.listen())
+            .await
+            .expect("the server is there");
+        line.write_all(bytes.as_bytes())
+            .await
+            .expect("the server reads");
+        line.shutdown().await.expect("our half of the line ends");
+        let mut answer = Vec::new();
+        let _ = timeout(PATIENCE, line.read_to_end(&mut answer))
+            .await
+            .expect("the server closes the line");
+        String::from_utf8_lossy(&answer).into_owned()
+    }
+
+    /// `127.0.0.1:PORT`.
+    pub fn listen(&self) -> &str {
+        self.url.split_once("//").expect("a URL with a scheme").1
+    }
+
+    /// A browser in which nobody has signed in; a client of its own, for hundreds of requests at once.
+    pub fn anon(&self, name: &str) -> Person {
+        Person::new(name, &self.url, self.client.clone())
+    }
+
+    /// Someone with a new account, signed in.
+    pub async fn person(&self, name: &str) -> Person {
+        let person = self.anon(name);
+        person.signs_up().await;
+        person
+    }
+
+    /// `kill -9`: no time for last words.
+    pub async fn dies(mut self) {
+        self.child.kill().await.expect("it was running");
+    }
+
+    /// SIGTERM, as systems send it at shutdown.
+    pub fn is_asked_to_stop(&self) {
+        let id = self.child.id().expect("it is running").to_string();
+        let told = std::process::Command::new("kill")
+            .args(["-TERM", &id])
+            .status();
+        assert!(told.expect("kill is there").success());
+    }
+
+    /// Waits for its end and tells the exit code.
+    pub async fn ends(&mut self) -> Option<i32> {
+        let end = timeout(PATIENCE, self.child.wait())
+            .await
+            .expect("the program ends");
+        end.expect("it is a child of ours").code()
+    }
+}
+
+/// Runs `tertulia` with these arguments to its end.
+pub async fn outcome_of(arguments: &[&str]) -> Output {
+    let run = command(arguments).output();
+    timeout(PATIENCE, run)
+        .await
+        .expect("the program ends by itself")
+        .expect("the program starts")
+}
+
+fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tertulia"));
+    command
+        .args(arguments)
+        .stdin(Stdio::null())
+        .kill_on_drop(true);
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("TERTULIA_")) {
+        command.env_remove(name);
+    }
+    command
+}
