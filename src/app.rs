@@ -5,7 +5,12 @@ use std::{sync::Arc, time::Duration};
 use tokio::task::JoinHandle;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::{clock::Clock, config::Config, domain::Chat, store::{Store, session::Sessions}};
+use crate::{
+    clock::Clock,
+    config::Config,
+    domain::Chat,
+    store::{Store, session::Sessions},
+};
 
 /// How often expired sessions are swept out.
 const SWEEP: Duration = Duration::from_secs(15 * 60);
@@ -39,11 +44,22 @@ impl App {
     /// # Errors
     /// A sentence for the operator.
     pub async fn open(config: Config, clock: Clock) -> Result<Self, StartError> {
-        let store = Store::open(&config.database_url()).await.map_err(StartError)?;
+        let store = Store::open(&config.database_url())
+            .await
+            .map_err(StartError)?;
         let sessions = Arc::new(Sessions::new(store.clone(), clock.clone()));
         let (chat, writer) = Chat::start(store, clock.clone());
-        let app = Self { config, clock, chat, sessions, stopping: CancellationToken::new(), tasks: TaskTracker::new(), writer };
-        app.tasks.spawn(sweep(app.sessions.clone(), app.stopping.clone()));
+        let app = Self {
+            config,
+            clock,
+            chat,
+            sessions,
+            stopping: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+            writer,
+        };
+        app.tasks
+            .spawn(sweep(app.sessions.clone(), app.stopping.clone()));
         Ok(app)
     }
 

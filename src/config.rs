@@ -55,7 +55,12 @@ pub struct Config {
     pub public_url: Option<PublicUrl>,
 
     /// Addresses of proxies whose X-Forwarded-For counts, separated by commas
-    #[arg(long, env = "TERTULIA_TRUSTED_PROXIES", value_name = "IP", value_delimiter = ',')]
+    #[arg(
+        long,
+        env = "TERTULIA_TRUSTED_PROXIES",
+        value_name = "IP",
+        value_delimiter = ','
+    )]
     pub trusted_proxies: Vec<IpAddr>,
 
     /// Who may create an account (the first account, the administrator's, can always be created)
@@ -123,7 +128,9 @@ impl FromStr for DatabaseUrl {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let file = text.strip_prefix("sqlite://").or_else(|| text.strip_prefix("sqlite:"));
+        let file = text
+            .strip_prefix("sqlite://")
+            .or_else(|| text.strip_prefix("sqlite:"));
         match file {
             Some("") | Some(":memory:") => Err("write sqlite://FILE with the path of a file, as in sqlite:///var/lib/tertulia/chat.db".into()),
             Some(file) => Ok(Self::Sqlite(file.split('?').next().unwrap_or(file).into())),
@@ -145,7 +152,10 @@ pub struct PublicUrl {
 impl PublicUrl {
     /// The port that a browser uses for it.
     pub fn port(&self) -> u16 {
-        let port = self.authority.rsplit_once(':').and_then(|(_, port)| port.parse().ok());
+        let port = self
+            .authority
+            .rsplit_once(':')
+            .and_then(|(_, port)| port.parse().ok());
         port.unwrap_or(if self.https { 443 } else { 80 })
     }
 }
@@ -154,7 +164,9 @@ impl FromStr for PublicUrl {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || "write the address without a path, as in https://chat.example.org or http://10.0.0.5:8000".to_string();
+        let wrong = || {
+            "write the address without a path, as in https://chat.example.org or http://10.0.0.5:8000".to_string()
+        };
         let (https, rest) = match (text.strip_prefix("https://"), text.strip_prefix("http://")) {
             (Some(rest), _) => (true, rest),
             (_, Some(rest)) => (false, rest),
@@ -166,14 +178,22 @@ impl FromStr for PublicUrl {
             return Err(wrong());
         }
         let own_port = if https { ":443" } else { ":80" };
-        let authority = authority.strip_suffix(own_port).unwrap_or(&authority).to_string();
+        let authority = authority
+            .strip_suffix(own_port)
+            .unwrap_or(&authority)
+            .to_string();
         Ok(Self { https, authority })
     }
 }
 
 impl std::fmt::Display for PublicUrl {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}://{}", if self.https { "https" } else { "http" }, self.authority)
+        write!(
+            f,
+            "{}://{}",
+            if self.https { "https" } else { "http" },
+            self.authority
+        )
     }
 }
 
@@ -185,12 +205,15 @@ impl Config {
 
     /// The database: what was set, or `tertulia.db` in the data directory.
     pub fn database_url(&self) -> DatabaseUrl {
-        self.database.clone().unwrap_or_else(|| DatabaseUrl::Sqlite(self.data_dir().join("tertulia.db")))
+        self.database
+            .clone()
+            .unwrap_or_else(|| DatabaseUrl::Sqlite(self.data_dir().join("tertulia.db")))
     }
 }
 
 fn listen(text: &str) -> Result<SocketAddr, String> {
-    text.parse().map_err(|_| "write an IP address and a port, as in 127.0.0.1:8000 or [::]:8000".into())
+    text.parse()
+        .map_err(|_| "write an IP address and a port, as in 127.0.0.1:8000 or [::]:8000".into())
 }
 
 fn redis(text: &str) -> Result<String, String> {
@@ -204,7 +227,9 @@ fn redis(text: &str) -> Result<String, String> {
 fn log_level(text: &str) -> Result<String, String> {
     match text.parse::<tracing_subscriber::filter::Targets>() {
         Ok(_) => Ok(text.into()),
-        Err(_) => Err("write error, warn, info, debug or trace, or pairs as in info,tertulia=debug".into()),
+        Err(_) => Err(
+            "write error, warn, info, debug or trace, or pairs as in info,tertulia=debug".into(),
+        ),
     }
 }
 
@@ -215,22 +240,38 @@ mod tests {
     #[test]
     fn the_defaults_need_nothing_but_a_directory() {
         let config = Config::parse_from(["tertulia", "--data", "/tmp/x"]);
-        assert_eq!(config.database_url(), DatabaseUrl::Sqlite("/tmp/x/tertulia.db".into()));
+        assert_eq!(
+            config.database_url(),
+            DatabaseUrl::Sqlite("/tmp/x/tertulia.db".into())
+        );
         assert_eq!(config.listen.port(), 8000);
     }
 
     #[test]
     fn a_public_address_is_scheme_and_host() {
         let url: PublicUrl = "https://Chat.example.org:443/".parse().expect("it is one");
-        assert_eq!((url.to_string().as_str(), url.port()), ("https://chat.example.org", 443));
-        for wrong in ["chat.example.org", "ftp://x", "https://", "https://x/chat", "http://a b", "http://x?y"] {
+        assert_eq!(
+            (url.to_string().as_str(), url.port()),
+            ("https://chat.example.org", 443)
+        );
+        for wrong in [
+            "chat.example.org",
+            "ftp://x",
+            "https://",
+            "https://x/chat",
+            "http://a b",
+            "http://x?y",
+        ] {
             assert!(wrong.parse::<PublicUrl>().is_err(), "{wrong}");
         }
     }
 
     #[test]
     fn a_database_is_a_file_or_a_server() {
-        assert_eq!("sqlite://a/b.db".parse(), Ok(DatabaseUrl::Sqlite("a/b.db".into())));
+        assert_eq!(
+            "sqlite://a/b.db".parse(),
+            Ok(DatabaseUrl::Sqlite("a/b.db".into()))
+        );
         assert!("mysql://x".parse::<DatabaseUrl>().is_err());
         assert!("sqlite://".parse::<DatabaseUrl>().is_err());
     }

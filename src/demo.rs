@@ -1,20 +1,118 @@
 //! A chat to look at: people, rooms and a few days of talk, in a data directory of its own.
+//!
+//! The past is acted out under a clock that stands still between two steps, by the same rules that people's posts
+//! pass; nothing is written behind their back.
 
-use crate::{app::App, config::Config, error::Result};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
-/// What the operator is told once the demo runs.
-pub const HOW_TO_SIGN_IN: &str = "";
+use crate::{
+    app::{App, StartError},
+    clock::Clock,
+    config::Config,
+    domain::{Chat, body::MessageBody, messages::Key},
+    error::{Error, Result},
+    ids::Seq,
+    records::{Person, Room},
+};
+
+mod talk;
+
+use talk::{Deed, TALK};
+
+/// The password of all three.
+const PASSWORD: &str = "tertulia-demo";
+/// In the order of [`talk::Who`]; the first is the administrator.
+const PEOPLE: [&str; 3] = ["ada", "ben", "carla"];
+/// The public rooms of [`talk::Place`]; Ada's chats with the other two follow.
+const ROOMS: [&str; 3] = ["General", "Developers", "Random"];
+/// How long ago the last message was written.
+const QUIET: Duration = Duration::from_secs(4 * 60);
 
 /// The demo's own data directory, unless one was set.
 pub fn config(config: Config) -> Config {
-    Config { data: Some(config.data.unwrap_or_else(|| "demo-data".into())), ..config }
+    Config {
+        data: Some(config.data.unwrap_or_else(|| "demo-data".into())),
+        ..config
+    }
 }
 
-/// Fills an empty chat; one that has people is left as it is.
+/// What the operator is told once the demo runs at `url`.
+pub fn how_to_sign_in(url: &str) -> String {
+    let mut words = format!(
+        "Sign in as ada (the administrator), ben or carla. The password of each is {PASSWORD}\n"
+    );
+    if let Some(("http://127.0.0.1", port)) = url.rsplit_once(':') {
+        words += &format!(
+            "Two people in one browser: http://ada.localhost:{port} and http://ben.localhost:{port} keep them apart.\n"
+        );
+    }
+    words + "The demo keeps what you write. Delete its data directory to begin afresh."
+}
+
+/// Fills an empty chat, before it is opened for the public; one that has people is left as it is.
 ///
 /// # Errors
-/// When the database fails.
-pub async fn fill(app: &App) -> Result<()> {
-    let _ = app;
+/// A sentence for the operator.
+pub async fn fill(config: &Config) -> Result<(), StartError> {
+    let minutes = TALK.iter().map(|step| step.0).sum();
+    let start = Clock::system().now().minus(QUIET + in_minutes(minutes));
+    let clock = Clock::fixed(start.0);
+    let app = App::open(config.clone(), clock.clone()).await?;
+    let filled = match app.chat.is_fresh().await {
+        Ok(true) => act_out(&app.chat, &clock).await,
+        Ok(false) => Ok(()),
+        Err(err) => Err(err),
+    };
+    app.close().await;
+    filled.map_err(|err| StartError(format!("the demo could not be filled: {err}")))
+}
+
+async fn act_out(chat: &Chat, clock: &Clock) -> Result<()> {
+    let mut people = Vec::new();
+    for name in PEOPLE {
+        people.push(chat.sign_up(name, PASSWORD).await?.person);
+    }
+    let rooms = open_rooms(chat, &people[0]).await?;
+    let mut latest = HashMap::new();
+    for (index, &(pause, place, who, deed)) in TALK.iter().enumerate() {
+        clock.advance(in_minutes(pause));
+        let (room, person) = (rooms[place as usize].clone(), &people[who as usize]);
+        let own = latest.get(&(place, who)).copied().ok_or(Error::NotFound);
+        match deed {
+            Deed::Says(text) => {
+                let key = Key::parse(&format!("demo-message-{index:04}"))?;
+                let posted = chat
+                    .post(room, person.clone(), MessageBody::parse(text)?, key)
+                    .await?;
+                latest.insert((place, who), posted.seq);
+            }
+            Deed::Edits(text) => {
+                chat.edit(room, person.id, own?, MessageBody::parse(text)?)
+                    .await?;
+            }
+            Deed::Deletes => {
+                chat.delete(room, person.id, own?).await?;
+            }
+            Deed::Reads => chat.mark_read(room, person.id, Seq(i64::MAX)).await?,
+        }
+    }
     Ok(())
+}
+
+/// The rooms in the order of [`talk::Place`].
+async fn open_rooms(chat: &Chat, ada: &Person) -> Result<Vec<Arc<Room>>> {
+    let mut rooms = Vec::new();
+    for name in ROOMS {
+        let id = chat.create_room(name).await?;
+        rooms.push(chat.room_for(ada.id, id).await?);
+    }
+    for name in &PEOPLE[1..] {
+        let id = chat.open_direct(ada.id, name).await?;
+        rooms.push(chat.room_for(ada.id, id).await?);
+    }
+    Ok(rooms)
+}
+
+fn in_minutes(minutes: u64) -> Duration {
+    Duration::from_secs(60 * minutes)
 }

@@ -69,7 +69,18 @@ mod tests {
     fn only_the_canonical_form_is_an_id() {
         assert_eq!(RoomId::parse("7"), Ok(RoomId(7)));
         assert_eq!(RoomId::parse("9223372036854775807"), Ok(RoomId(i64::MAX)));
-        for text in ["", "0", "01", "-1", "+1", "1e3", " 1", "1;--", "9223372036854775808", "٣"] {
+        for text in [
+            "",
+            "0",
+            "01",
+            "-1",
+            "+1",
+            "1e3",
+            " 1",
+            "1;--",
+            "9223372036854775808",
+            "٣",
+        ] {
             assert_eq!(RoomId::parse(text), Err(NotAnId), "{text:?}");
         }
     }

@@ -21,7 +21,10 @@ fn main() -> ExitCode {
         None => (cli.config, false),
     };
     telemetry::start(&config.log);
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(err) => return refuse(&format!("cannot start: {err}")),
     };
@@ -32,24 +35,31 @@ fn main() -> ExitCode {
 }
 
 async fn serve(config: Config, is_demo: bool) -> Result<(), StartError> {
-    let app = App::open(config, Clock::system()).await?;
     if is_demo {
-        demo::fill(&app).await.map_err(|err| StartError(format!("the demo could not be filled: {err}")))?;
+        demo::fill(&config).await?;
     }
+    let app = App::open(config, Clock::system()).await?;
     let server = Server::bind(app).await?;
     println!("Tertulia is ready: {}", server.url());
     if is_demo {
-        println!("{}", demo::HOW_TO_SIGN_IN);
+        println!("{}", demo::how_to_sign_in(server.url()));
     }
     let stop = CancellationToken::new();
     tokio::spawn(stop_on_signal(stop.clone())?);
-    server.run(stop).await.map_err(|err| StartError(err.to_string()))
+    server
+        .run(stop)
+        .await
+        .map_err(|err| StartError(err.to_string()))
 }
 
 /// Cancels `stop` at SIGTERM or SIGINT; a second signal ends the process at once. Ends with the process.
 fn stop_on_signal(stop: CancellationToken) -> Result<impl Future<Output = ()>, StartError> {
-    let listen = |kind| signal(kind).map_err(|err| StartError(format!("cannot listen for signals: {err}")));
-    let (mut term, mut int) = (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?);
+    let listen =
+        |kind| signal(kind).map_err(|err| StartError(format!("cannot listen for signals: {err}")));
+    let (mut term, mut int) = (
+        listen(SignalKind::terminate())?,
+        listen(SignalKind::interrupt())?,
+    );
     Ok(async move {
         for is_last in [false, true] {
             tokio::select! {

@@ -19,7 +19,9 @@ impl MigrationTrait for Migration {
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         for table in ["messages", "memberships", "rooms", "sessions", "users"] {
-            manager.drop_table(Table::drop().table(table).to_owned()).await?;
+            manager
+                .drop_table(Table::drop().table(table).to_owned())
+                .await?;
         }
         Ok(())
     }
@@ -103,15 +105,29 @@ fn messages() -> TableCreateStatement {
 }
 
 fn indexes() -> Vec<IndexCreateStatement> {
-    let index = |name: &'static str, table: &'static str| Index::create().name(name).table(table).to_owned();
+    let index = |name: &'static str, table: &'static str| {
+        Index::create().name(name).table(table).to_owned()
+    };
     vec![
         index("sessions_user", "sessions").col("user_id").to_owned(),
-        index("sessions_expires", "sessions").col("expires").to_owned(),
+        index("sessions_expires", "sessions")
+            .col("expires")
+            .to_owned(),
         index("rooms_kind", "rooms").col("kind").to_owned(),
         index("rooms_low", "rooms").col("low_user_id").to_owned(),
         index("rooms_high", "rooms").col("high_user_id").to_owned(),
-        index("memberships_user", "memberships").col("user_id").to_owned(),
-        index("messages_key", "messages").col("author_id").col("key").unique().to_owned(),
-        index("messages_rev", "messages").col("room_id").col("rev").unique().to_owned(),
+        index("memberships_user", "memberships")
+            .col("user_id")
+            .to_owned(),
+        index("messages_key", "messages")
+            .col("author_id")
+            .col("key")
+            .unique()
+            .to_owned(),
+        index("messages_rev", "messages")
+            .col("room_id")
+            .col("rev")
+            .unique()
+            .to_owned(),
     ]
 }

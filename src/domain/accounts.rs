@@ -1,5 +1,8 @@
 //! Signing up and in.
 
+/// The key in a session's data under which the signed-in person's id stands.
+pub use crate::store::session::USER as SESSION_USER;
+
 use super::{Chat, names::Username, passwords::Password};
 use crate::{
     error::{Error, Result},
@@ -17,8 +20,14 @@ impl Chat {
         let name = Username::parse(name)?;
         let password = Password::parse(password)?;
         let hash = self.passwords.hash(password).await?;
-        let user = self.store.insert_user(name.as_str(), name.folded(), &hash, self.clock.now()).await?;
-        self.bus.publish(Event::PersonJoined { person: user.person.clone(), joined: user.created });
+        let user = self
+            .store
+            .insert_user(name.as_str(), name.folded(), &hash, self.clock.now())
+            .await?;
+        self.bus.publish(Event::PersonJoined {
+            person: user.person.clone(),
+            joined: user.created,
+        });
         Ok(user)
     }
 

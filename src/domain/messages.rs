@@ -31,7 +31,10 @@ impl Key {
         if (16..=64).contains(&text.len()) && text.bytes().all(plain) {
             Ok(Self(text.into()))
         } else {
-            Err(Error::invalid("key", "This form is damaged. Reload the page and try again."))
+            Err(Error::invalid(
+                "key",
+                "This form is damaged. Reload the page and try again.",
+            ))
         }
     }
 
@@ -68,8 +71,19 @@ impl Chat {
     ///
     /// # Errors
     /// `Conflict` when the key belongs to another message; `Unavailable`, `Unknown` as [`crate::store::Writer::write`].
-    pub async fn post(&self, room: Arc<Room>, author: Person, body: MessageBody, key: Key) -> Result<Arc<Message>> {
-        let new = NewMessage { room, author, body: body.as_str().into(), key: key.0 };
+    pub async fn post(
+        &self,
+        room: Arc<Room>,
+        author: Person,
+        body: MessageBody,
+        key: Key,
+    ) -> Result<Arc<Message>> {
+        let new = NewMessage {
+            room,
+            author,
+            body: body.as_str().into(),
+            key: key.0,
+        };
         self.write(Write::Post(new)).await
     }
 
@@ -77,8 +91,20 @@ impl Chat {
     ///
     /// # Errors
     /// `NotFound` when it is not theirs, deleted or not there.
-    pub async fn edit(&self, room: Arc<Room>, author: UserId, seq: Seq, body: MessageBody) -> Result<Arc<Message>> {
-        self.write(Write::Edit { room, seq, author, body: body.as_str().into() }).await
+    pub async fn edit(
+        &self,
+        room: Arc<Room>,
+        author: UserId,
+        seq: Seq,
+        body: MessageBody,
+    ) -> Result<Arc<Message>> {
+        self.write(Write::Edit {
+            room,
+            seq,
+            author,
+            body: body.as_str().into(),
+        })
+        .await
     }
 
     /// Deletes the author's own message for everyone: its place remains, its text is gone.
@@ -94,7 +120,10 @@ impl Chat {
     /// # Errors
     /// `NotFound` when it is not there.
     pub async fn message(&self, room: &Room, seq: Seq) -> Result<Message> {
-        self.store.find_message(room.id, seq).await?.ok_or(Error::NotFound)
+        self.store
+            .find_message(room.id, seq)
+            .await?
+            .ok_or(Error::NotFound)
     }
 
     /// The author's own message, as far as it can still be changed.
@@ -103,7 +132,11 @@ impl Chat {
     /// `NotFound` when it is not theirs, deleted or not there.
     pub async fn own_message(&self, room: &Room, author: UserId, seq: Seq) -> Result<Message> {
         let message = self.message(room, seq).await?;
-        if message.author.id == author && message.body.is_some() { Ok(message) } else { Err(Error::NotFound) }
+        if message.author.id == author && message.body.is_some() {
+            Ok(message)
+        } else {
+            Err(Error::NotFound)
+        }
     }
 
     /// The room's newest page: 50 messages, or all unread ones if they are up to 200 and a few before them.
@@ -112,8 +145,16 @@ impl Chat {
         let (last_seq, rev) = self.store.find_end(room.id).await?;
         let unread = (last_seq.0 - read.0).clamp(0, MOST_UNREAD);
         let limit = PAGE.max(u32::try_from(unread).unwrap_or(PAGE) + 10);
-        let messages = self.store.messages_before(room.id, Seq(i64::MAX), limit).await?;
-        Ok(History { older: has_older(&messages), newer: false, rev, messages })
+        let messages = self
+            .store
+            .messages_before(room.id, Seq(i64::MAX), limit)
+            .await?;
+        Ok(History {
+            older: has_older(&messages),
+            newer: false,
+            rev,
+            messages,
+        })
     }
 
     /// The page of messages before `before`.
@@ -121,7 +162,12 @@ impl Chat {
         let (last_seq, rev) = self.store.find_end(room.id).await?;
         let messages = self.store.messages_before(room.id, before, PAGE).await?;
         let newer = messages.last().is_none_or(|last| last.seq < last_seq);
-        Ok(History { older: has_older(&messages), newer, rev, messages })
+        Ok(History {
+            older: has_older(&messages),
+            newer,
+            rev,
+            messages,
+        })
     }
 
     /// The page around the message `at`.
@@ -136,7 +182,12 @@ impl Chat {
         let mut messages = self.store.messages_before(room.id, at, PAGE / 2).await?;
         messages.extend(self.store.messages_from(room.id, at, PAGE / 2).await?);
         let newer = messages.last().is_some_and(|last| last.seq < last_seq);
-        Ok(History { older: has_older(&messages), newer, rev, messages })
+        Ok(History {
+            older: has_older(&messages),
+            newer,
+            rev,
+            messages,
+        })
     }
 
     /// What changed in the room after `rev`: up to 500 messages, or the newest page afresh
@@ -149,7 +200,10 @@ impl Chat {
         if rev > end {
             return Ok(CatchUp::Afresh(self.newest(room, Seq(i64::MAX)).await?));
         }
-        let changed = self.store.messages_changed_after(room.id, rev, MOST_BEHIND + 1).await?;
+        let changed = self
+            .store
+            .messages_changed_after(room.id, rev, MOST_BEHIND + 1)
+            .await?;
         if changed.len() > MOST_BEHIND as usize {
             return Ok(CatchUp::Afresh(self.newest(room, Seq(i64::MAX)).await?));
         }

@@ -47,10 +47,23 @@ impl Chat {
         let hub = Hub::default();
         let bus = Bus::Local(hub.clone());
         let news = bus.clone();
-        let publish = move |committed: Vec<Committed>| committed.into_iter().for_each(|it| news.publish(event(it)));
+        let publish = move |committed: Vec<Committed>| {
+            committed.into_iter().for_each(|it| news.publish(event(it)))
+        };
         let (writer, task) = Writer::start(store.clone(), clock.clone(), Box::new(publish));
         let rooms = Arc::new(Cache::new(ROOMS_REMEMBERED));
-        (Self { store, hub, clock, writer, bus, passwords: Passwords::new(), rooms }, task)
+        (
+            Self {
+                store,
+                hub,
+                clock,
+                writer,
+                bus,
+                passwords: Passwords::new(),
+                rooms,
+            },
+            task,
+        )
     }
 
     /// Whether the database answers.
@@ -65,7 +78,9 @@ impl Chat {
     pub async fn close(self, writer: JoinHandle<()>) {
         self.writer.close();
         if tokio::time::timeout(LAST_COMMITS, writer).await.is_err() {
-            tracing::error!("the writer did not finish in time; unanswered posts may not be stored");
+            tracing::error!(
+                "the writer did not finish in time; unanswered posts may not be stored"
+            );
         }
         self.store.close().await;
     }
@@ -77,6 +92,10 @@ fn event(Committed { room, change }: Committed) -> Event {
         Change::Posted(message) => Event::MessagePosted { room, message },
         Change::Edited(message) => Event::MessageEdited { room, message },
         Change::Deleted(message) => Event::MessageDeleted { room, message },
-        Change::Read { user, read_seq } => Event::RoomRead { room, user, read_seq },
+        Change::Read { user, read_seq } => Event::RoomRead {
+            room,
+            user,
+            read_seq,
+        },
     }
 }

@@ -28,9 +28,15 @@ impl Password {
     /// `Invalid` with what to do.
     pub fn parse(text: &str) -> Result<Self> {
         match text.chars().count() {
-            0..SHORTEST => Err(Error::invalid("password", "Choose a password of at least 8 characters.")),
+            0..SHORTEST => Err(Error::invalid(
+                "password",
+                "Choose a password of at least 8 characters.",
+            )),
             SHORTEST..=LONGEST => Ok(Self(text.into())),
-            _ => Err(Error::invalid("password", "A password has at most 256 characters.")),
+            _ => Err(Error::invalid(
+                "password",
+                "A password has at most 256 characters.",
+            )),
         }
     }
 }
@@ -71,9 +77,15 @@ impl Passwords {
         let exists = known.is_some();
         let against = match known {
             Some(known) => known,
-            None => self.nobody.get_or_try_init(|| async { self.run(|| hash(b"nobody has this password")).await? }).await?.clone(),
+            None => self
+                .nobody
+                .get_or_try_init(|| async { self.run(|| hash(b"nobody has this password")).await? })
+                .await?
+                .clone(),
         };
-        let fits = self.run(move || verify(password.as_bytes(), &against)).await??;
+        let fits = self
+            .run(move || verify(password.as_bytes(), &against))
+            .await??;
         Ok(fits && exists)
     }
 
@@ -82,7 +94,9 @@ impl Passwords {
     /// # Errors
     /// As [`Passwords::hash`].
     pub async fn prepare(&self) -> Result<()> {
-        self.nobody.get_or_try_init(|| async { self.run(|| hash(b"nobody has this password")).await? }).await?;
+        self.nobody
+            .get_or_try_init(|| async { self.run(|| hash(b"nobody has this password")).await? })
+            .await?;
         Ok(())
     }
 
@@ -91,7 +105,9 @@ impl Passwords {
         let _place = self.places.try_acquire().map_err(full)?;
         let closed = |_| Error::Internal("the password pool was closed".into());
         let _core = self.cores.acquire().await.map_err(closed)?;
-        tokio::task::spawn_blocking(work).await.map_err(|err| Error::Internal(err.to_string()))
+        tokio::task::spawn_blocking(work)
+            .await
+            .map_err(|err| Error::Internal(err.to_string()))
     }
 }
 
@@ -102,13 +118,17 @@ impl Default for Passwords {
 }
 
 fn argon2() -> Result<Argon2<'static>> {
-    let params = Params::new(MEMORY_KIB, PASSES, LANES, None).map_err(|err| Error::Internal(err.to_string()))?;
+    let params = Params::new(MEMORY_KIB, PASSES, LANES, None)
+        .map_err(|err| Error::Internal(err.to_string()))?;
     Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
 }
 
 fn hash(password: &[u8]) -> Result<String> {
-    let hash: std::result::Result<argon2::password_hash::phc::PasswordHash, _> = argon2()?.hash_password(password);
-    Ok(hash.map_err(|err| Error::Internal(err.to_string()))?.to_string())
+    let hash: std::result::Result<argon2::password_hash::phc::PasswordHash, _> =
+        argon2()?.hash_password(password);
+    Ok(hash
+        .map_err(|err| Error::Internal(err.to_string()))?
+        .to_string())
 }
 
 fn verify(password: &[u8], known: &str) -> Result<bool> {

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+pub use crate::store::membership::Position;
+
 use super::Chat;
 use crate::{
     error::Result,
     ids::{Seq, UserId},
     records::Room,
-    store::{Write, membership::Position},
+    store::Write,
 };
 
 impl Chat {
@@ -23,6 +25,9 @@ impl Chat {
 
     /// Notes that `user` has read the room up to `seq`. Never falls, never passes the room's end.
     pub async fn mark_read(&self, room: Arc<Room>, user: UserId, seq: Seq) -> Result<()> {
-        self.writer.write(Write::Read { room, user, seq }).await.map(|_| ())
+        self.writer
+            .write(Write::Read { room, user, seq })
+            .await
+            .map(|_| ())
     }
 }

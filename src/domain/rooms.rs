@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+pub use crate::store::room::{Lobby, LobbyRoom};
+
 use super::{
     Chat,
     names::{RoomName, fold},
@@ -12,7 +14,6 @@ use crate::{
     ids::{RoomId, UserId},
     realtime::Event,
     records::{Room, RoomKind},
-    store::room::Lobby,
 };
 
 impl Chat {
@@ -22,7 +23,11 @@ impl Chat {
     /// `NotFound` when it does not exist or is not for them: the two cannot be told apart.
     pub async fn room_for(&self, user: UserId, id: RoomId) -> Result<Arc<Room>> {
         let room = self.room(id).await?;
-        if room.admits(user) { Ok(room) } else { Err(Error::NotFound) }
+        if room.admits(user) {
+            Ok(room)
+        } else {
+            Err(Error::NotFound)
+        }
     }
 
     /// What `user`'s lobby lists, as far as it changed at or after `since`.
@@ -36,10 +41,17 @@ impl Chat {
     /// `Invalid` for a name that cannot be.
     pub async fn create_room(&self, name: &str) -> Result<RoomId> {
         let name = RoomName::parse(name)?;
-        let (id, is_new) = self.store.insert_public(name.as_str(), name.folded(), self.clock.now()).await?;
+        let (id, is_new) = self
+            .store
+            .insert_public(name.as_str(), name.folded(), self.clock.now())
+            .await?;
         if is_new {
-            let kind = RoomKind::Public { name: name.as_str().into() };
-            self.bus.publish(Event::RoomCreated { room: Arc::new(Room { id, kind }) });
+            let kind = RoomKind::Public {
+                name: name.as_str().into(),
+            };
+            self.bus.publish(Event::RoomCreated {
+                room: Arc::new(Room { id, kind }),
+            });
         }
         Ok(id)
     }
@@ -50,11 +62,21 @@ impl Chat {
     /// # Errors
     /// `NotFound` when nobody has the name, `Invalid` when it is their own.
     pub async fn open_direct(&self, user: UserId, name: &str) -> Result<RoomId> {
-        let other = self.store.find_user_by_name(&fold(name.trim())).await?.ok_or(Error::NotFound)?;
+        let other = self
+            .store
+            .find_user_by_name(&fold(name.trim()))
+            .await?
+            .ok_or(Error::NotFound)?;
         if other.person.id == user {
-            return Err(Error::invalid("username", "That is you. Choose somebody else."));
+            return Err(Error::invalid(
+                "username",
+                "That is you. Choose somebody else.",
+            ));
         }
-        let (id, _) = self.store.insert_direct(user, other.person.id, self.clock.now()).await?;
+        let (id, _) = self
+            .store
+            .insert_direct(user, other.person.id, self.clock.now())
+            .await?;
         Ok(id)
     }
 

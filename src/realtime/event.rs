@@ -87,14 +87,20 @@ impl Event {
         match self {
             Self::RoomRead { user, .. } => vec![Topic::User(*user)],
             Self::RoomCreated { .. } | Self::PersonJoined { .. } => vec![Topic::Lobby],
-            Self::MessagePosted { room, .. } | Self::MessageEdited { room, .. } | Self::MessageDeleted { room, .. } => {
-                match &room.kind {
-                    RoomKind::Public { .. } => vec![Topic::Room(room.id), Topic::Lobby],
-                    RoomKind::Direct { people: [low, high] } => {
-                        vec![Topic::Room(room.id), Topic::User(low.id), Topic::User(high.id)]
-                    }
+            Self::MessagePosted { room, .. }
+            | Self::MessageEdited { room, .. }
+            | Self::MessageDeleted { room, .. } => match &room.kind {
+                RoomKind::Public { .. } => vec![Topic::Room(room.id), Topic::Lobby],
+                RoomKind::Direct {
+                    people: [low, high],
+                } => {
+                    vec![
+                        Topic::Room(room.id),
+                        Topic::User(low.id),
+                        Topic::User(high.id),
+                    ]
                 }
-            }
+            },
         }
     }
 }

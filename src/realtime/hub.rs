@@ -27,13 +27,23 @@ pub struct News {
 
 impl News {
     fn new(event: Event) -> Self {
-        Self { event, shared: Mutex::default() }
+        Self {
+            event,
+            shared: Mutex::default(),
+        }
     }
 
     /// What was made for `key` before, or what `make` makes now: each key is made once, however many readers share it.
-    pub fn shared<T: Clone + Send + Sync + 'static>(&self, key: u64, make: impl FnOnce() -> T) -> T {
+    pub fn shared<T: Clone + Send + Sync + 'static>(
+        &self,
+        key: u64,
+        make: impl FnOnce() -> T,
+    ) -> T {
         let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = shared.iter().find(|(k, _)| *k == key).and_then(|(_, made)| made.downcast_ref::<T>());
+        let known = shared
+            .iter()
+            .find(|(k, _)| *k == key)
+            .and_then(|(_, made)| made.downcast_ref::<T>());
         if let Some(made) = known {
             return made.clone();
         }
@@ -91,16 +101,35 @@ pub struct Subscription {
 impl Hub {
     /// Listens to `topics` from now on.
     pub fn subscribe(&self, topics: Vec<Topic>) -> Subscription {
-        let room = topics.iter().find_map(|topic| if let Topic::Room(room) = topic { Some(*room) } else { None });
-        let queue = Arc::new(Queue { room, waiting: Mutex::default(), ready: Notify::new(), overflow: Notify::new() });
+        let room = topics.iter().find_map(|topic| {
+            if let Topic::Room(room) = topic {
+                Some(*room)
+            } else {
+                None
+            }
+        });
+        let queue = Arc::new(Queue {
+            room,
+            waiting: Mutex::default(),
+            ready: Notify::new(),
+            overflow: Notify::new(),
+        });
         let mut all = self.lock();
         all.next += 1;
         let id = all.next;
         for topic in &topics {
-            all.listeners.entry(*topic).or_default().insert(id, queue.clone());
+            all.listeners
+                .entry(*topic)
+                .or_default()
+                .insert(id, queue.clone());
         }
         drop(all);
-        Subscription { id, topics, queue, hub: self.clone() }
+        Subscription {
+            id,
+            topics,
+            queue,
+            hub: self.clone(),
+        }
     }
 
     /// Puts one shared copy of `event` into the queue of everyone who listens; never waits for anyone.
@@ -110,7 +139,9 @@ impl Hub {
         let news = Arc::new(News::new(event));
         let all = self.lock();
         for topic in topics {
-            let Some(listeners) = all.listeners.get(&topic) else { continue };
+            let Some(listeners) = all.listeners.get(&topic) else {
+                continue;
+            };
             let direct = matches!(topic, Topic::Room(_));
             for queue in listeners.values() {
                 if direct || room.is_none() || queue.room != room {
@@ -134,7 +165,10 @@ impl Queue {
         if waiting.news.len() < QUEUE {
             waiting.news.push_back(news);
         } else {
-            *waiting = Waiting { news: VecDeque::new(), cut: true };
+            *waiting = Waiting {
+                news: VecDeque::new(),
+                cut: true,
+            };
             self.overflow.notify_one();
         }
         drop(waiting);
@@ -159,7 +193,11 @@ impl Subscription {
     }
 
     fn take(&self) -> Option<Wake> {
-        let mut waiting = self.queue.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut waiting = self
+            .queue
+            .waiting
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         if waiting.cut {
             return Some(Wake::Cut);
         }
@@ -188,7 +226,13 @@ mod tests {
     use crate::{clock::UnixMillis, ids::UserId, records::Person};
 
     fn joined(id: i64) -> Event {
-        Event::PersonJoined { person: Person { id: UserId(id), name: "Ada".into() }, joined: UnixMillis(0) }
+        Event::PersonJoined {
+            person: Person {
+                id: UserId(id),
+                name: "Ada".into(),
+            },
+            joined: UnixMillis(0),
+        }
     }
 
     fn who(news: &News) -> i64 {
@@ -201,21 +245,34 @@ mod tests {
     #[tokio::test]
     async fn everyone_hears_everything_once_and_in_order() {
         let hub = Hub::default();
-        let (ada, ben) = (hub.subscribe(vec![Topic::Lobby]), hub.subscribe(vec![Topic::Lobby, Topic::Room(RoomId(7))]));
+        let (ada, ben) = (
+            hub.subscribe(vec![Topic::Lobby]),
+            hub.subscribe(vec![Topic::Lobby, Topic::Room(RoomId(7))]),
+        );
         (1..=3).for_each(|id| hub.deliver(joined(id)));
         for reader in [ada, ben] {
-            let Wake::News(news) = reader.next().await else { panic!("was cut") };
-            assert_eq!(news.iter().map(|news| who(news)).collect::<Vec<_>>(), [1, 2, 3]);
+            let Wake::News(news) = reader.next().await else {
+                panic!("was cut")
+            };
+            assert_eq!(
+                news.iter().map(|news| who(news)).collect::<Vec<_>>(),
+                [1, 2, 3]
+            );
         }
     }
 
     #[tokio::test]
     async fn a_slow_reader_is_cut_and_the_others_hear_on() {
         let hub = Hub::default();
-        let (slow, quick) = (hub.subscribe(vec![Topic::Lobby]), hub.subscribe(vec![Topic::Lobby]));
+        let (slow, quick) = (
+            hub.subscribe(vec![Topic::Lobby]),
+            hub.subscribe(vec![Topic::Lobby]),
+        );
         for id in 0..300 {
             hub.deliver(joined(id));
-            let Wake::News(news) = quick.next().await else { panic!("the quick one was cut") };
+            let Wake::News(news) = quick.next().await else {
+                panic!("the quick one was cut")
+            };
             assert_eq!(who(&news[0]), id);
         }
         assert!(matches!(slow.next().await, Wake::Cut));

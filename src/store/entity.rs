@@ -72,29 +72,6 @@ pub mod room {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
-/// How far a person was reached and has read.
-pub mod membership {
-    use sea_orm::entity::prelude::*;
-
-    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
-    #[sea_orm(table_name = "memberships")]
-    pub struct Model {
-        #[sea_orm(primary_key, auto_increment = false)]
-        pub room_id: i64,
-        #[sea_orm(primary_key, auto_increment = false)]
-        pub user_id: i64,
-        pub joined: Option<i64>,
-        pub delivered_seq: i64,
-        pub read_seq: i64,
-        pub changed: i64,
-    }
-
-    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-    pub enum Relation {}
-
-    impl ActiveModelBehavior for ActiveModel {}
-}
-
 /// Posts.
 pub mod message {
     use sea_orm::entity::prelude::*;

@@ -19,6 +19,22 @@ pub struct Position {
     pub read_seq: Seq,
 }
 
+impl Position {
+    /// Before the first message of a room.
+    pub fn start_of(room: RoomId) -> Self {
+        Self {
+            room,
+            last_seq: Seq(0),
+            read_seq: Seq(0),
+        }
+    }
+
+    /// How many messages are unread.
+    pub fn unread(&self) -> i64 {
+        (self.last_seq.0 - self.read_seq.0).max(0)
+    }
+}
+
 #[derive(FromQueryResult)]
 struct Watermark {
     read_seq: i64,
@@ -42,14 +58,20 @@ impl Store {
     pub async fn find_read_seq(&self, room: RoomId, user: UserId) -> Result<Seq> {
         let sql = "SELECT read_seq FROM memberships WHERE room_id = $1 AND user_id = $2";
         let wanted = statement(&self.read, sql, [room.0.into(), user.0.into()]);
-        let found = Watermark::find_by_statement(wanted).one(&self.read).await.map_err(failure)?;
+        let found = Watermark::find_by_statement(wanted)
+            .one(&self.read)
+            .await
+            .map_err(failure)?;
         Ok(Seq(found.map_or(0, |row| row.read_seq)))
     }
 
     /// Where all rooms that `user` may be in end, and how far they have read each; in the order of the rooms' ids.
     pub async fn positions(&self, user: UserId) -> Result<Vec<Position>> {
         let wanted = statement(&self.read, POSITIONS, [user.0.into()]);
-        let rows = PositionRow::find_by_statement(wanted).all(&self.read).await.map_err(failure)?;
+        let rows = PositionRow::find_by_statement(wanted)
+            .all(&self.read)
+            .await
+            .map_err(failure)?;
         let position = |row: PositionRow| Position {
             room: RoomId(row.id),
             last_seq: Seq(row.last_seq),

@@ -34,33 +34,70 @@ WHERE m.room_id = $1 ";
 
 impl Store {
     /// The newest `limit` messages that stand before `before`.
-    pub async fn messages_before(&self, room: RoomId, before: Seq, limit: u32) -> Result<Vec<Message>> {
-        let mut found = self.messages(room, "AND m.seq < $2 ORDER BY m.seq DESC LIMIT $3", before.0, limit).await?;
+    pub async fn messages_before(
+        &self,
+        room: RoomId,
+        before: Seq,
+        limit: u32,
+    ) -> Result<Vec<Message>> {
+        let mut found = self
+            .messages(
+                room,
+                "AND m.seq < $2 ORDER BY m.seq DESC LIMIT $3",
+                before.0,
+                limit,
+            )
+            .await?;
         found.reverse();
         Ok(found)
     }
 
     /// The first `limit` messages from `from` on.
     pub async fn messages_from(&self, room: RoomId, from: Seq, limit: u32) -> Result<Vec<Message>> {
-        self.messages(room, "AND m.seq >= $2 ORDER BY m.seq LIMIT $3", from.0, limit).await
+        self.messages(
+            room,
+            "AND m.seq >= $2 ORDER BY m.seq LIMIT $3",
+            from.0,
+            limit,
+        )
+        .await
     }
 
     /// At most `limit` messages that were written after the room's change `rev`, in their present state.
-    pub async fn messages_changed_after(&self, room: RoomId, rev: Rev, limit: u32) -> Result<Vec<Message>> {
-        let mut found = self.messages(room, "AND m.rev > $2 ORDER BY m.rev LIMIT $3", rev.0, limit).await?;
+    pub async fn messages_changed_after(
+        &self,
+        room: RoomId,
+        rev: Rev,
+        limit: u32,
+    ) -> Result<Vec<Message>> {
+        let mut found = self
+            .messages(room, "AND m.rev > $2 ORDER BY m.rev LIMIT $3", rev.0, limit)
+            .await?;
         found.sort_by_key(|message| message.seq);
         Ok(found)
     }
 
     /// One message.
     pub async fn find_message(&self, room: RoomId, seq: Seq) -> Result<Option<Message>> {
-        Ok(self.messages(room, "AND m.seq = $2 LIMIT $3", seq.0, 1).await?.pop())
+        Ok(self
+            .messages(room, "AND m.seq = $2 LIMIT $3", seq.0, 1)
+            .await?
+            .pop())
     }
 
-    async fn messages(&self, room: RoomId, rest: &str, position: i64, limit: u32) -> Result<Vec<Message>> {
+    async fn messages(
+        &self,
+        room: RoomId,
+        rest: &str,
+        position: i64,
+        limit: u32,
+    ) -> Result<Vec<Message>> {
         let values = [room.0.into(), position.into(), i64::from(limit).into()];
         let wanted = statement(&self.read, &format!("{SELECT}{rest}"), values);
-        let rows = MessageRow::find_by_statement(wanted).all(&self.read).await.map_err(failure)?;
+        let rows = MessageRow::find_by_statement(wanted)
+            .all(&self.read)
+            .await
+            .map_err(failure)?;
         Ok(rows.into_iter().map(MessageRow::message).collect())
     }
 }
@@ -72,12 +109,17 @@ impl MessageRow {
             room: RoomId(self.room_id),
             seq: Seq(self.seq),
             rev: Rev(self.rev),
-            author: Person { id: UserId(self.author_id), name: self.author_name.into() },
+            author: Person {
+                id: UserId(self.author_id),
+                name: self.author_name.into(),
+            },
             body: self.body.map(Into::into),
             created: UnixMillis(self.created),
             edited: self.edited.map(UnixMillis),
-            previous: previous
-                .map(|(author, created)| Previous { author: UserId(author), created: UnixMillis(created) }),
+            previous: previous.map(|(author, created)| Previous {
+                author: UserId(author),
+                created: UnixMillis(created),
+            }),
         }
     }
 }

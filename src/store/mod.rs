@@ -3,11 +3,12 @@
 //! Knows no rules (what may be done) and no readers (who is told). Everything that changes a room goes through
 //! the one [`Writer`]; everything else that writes uses the same single connection, so SQLite never sees two writers.
 
-use std::{fs, path::Path, time::Duration};
+use std::{fs, os::unix::fs::DirBuilderExt as _, path::Path, time::Duration};
 
 use migrations::{Migrator, MigratorTrait};
 use sea_orm::{
-    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbErr, RuntimeErr, SqlErr, Statement, Value,
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbErr, RuntimeErr, SqlErr,
+    Statement, Value,
     sqlx::{self, sqlite::SqliteJournalMode, sqlite::SqliteSynchronous},
 };
 
@@ -47,14 +48,26 @@ impl Store {
         let (write, read) = match url {
             DatabaseUrl::Sqlite(file) => {
                 make_room_for(file)?;
-                let write = Database::connect(sqlite(file, 1, false)).await.map_err(failed)?;
+                let write = Database::connect(sqlite(file, 1, false))
+                    .await
+                    .map_err(failed)?;
                 migrate(&write).await?;
-                (write, Database::connect(sqlite(file, SQLITE_READERS, true)).await.map_err(failed)?)
+                (
+                    write,
+                    Database::connect(sqlite(file, SQLITE_READERS, true))
+                        .await
+                        .map_err(failed)?,
+                )
             }
             DatabaseUrl::Postgres(url) => {
                 let write = Database::connect(postgres(url, 1)).await.map_err(failed)?;
                 migrate(&write).await?;
-                (write, Database::connect(postgres(url, POSTGRES_READERS)).await.map_err(failed)?)
+                (
+                    write,
+                    Database::connect(postgres(url, POSTGRES_READERS))
+                        .await
+                        .map_err(failed)?,
+                )
             }
         };
         Ok(Self { write, read })
@@ -65,7 +78,10 @@ impl Store {
     /// # Errors
     /// `Unavailable` when it does not.
     pub async fn ping(&self) -> Result<(), Error> {
-        self.read.execute_unprepared("SELECT 1").await.map_err(failure)?;
+        self.read
+            .execute_unprepared("SELECT 1")
+            .await
+            .map_err(failure)?;
         Ok(())
     }
 
@@ -78,13 +94,22 @@ impl Store {
     }
 }
 
+/// What people say to each other is in there: only the operator's own account may look into a directory made here.
 fn make_room_for(file: &Path) -> Result<(), String> {
-    let Some(dir) = file.parent().filter(|dir| !dir.as_os_str().is_empty()) else { return Ok(()) };
-    fs::create_dir_all(dir).map_err(|err| format!("cannot create the directory {}: {err}", dir.display()))
+    let Some(dir) = file.parent().filter(|dir| !dir.as_os_str().is_empty()) else {
+        return Ok(());
+    };
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(dir)
+        .map_err(|err| format!("cannot create the directory {}: {err}", dir.display()))
 }
 
 async fn migrate(db: &DatabaseConnection) -> Result<(), String> {
-    Migrator::up(db, None).await.map_err(|err| format!("cannot bring the database up to date: {err}"))
+    Migrator::up(db, None)
+        .await
+        .map_err(|err| format!("cannot bring the database up to date: {err}"))
 }
 
 /// Every commit reaches the disk before it is answered (`synchronous = FULL`), readers never wait for it (WAL).
@@ -92,11 +117,20 @@ fn sqlite(file: &Path, connections: u32, read_only: bool) -> ConnectOptions {
     let file = file.to_path_buf();
     let mut options = ConnectOptions::new("sqlite::memory:");
     quiet(&mut options, connections).map_sqlx_sqlite_opts(move |opts| {
-        let opts = opts.filename(&file).in_memory(false).shared_cache(false).busy_timeout(BUSY_TIMEOUT);
-        let opts = opts.read_only(read_only).create_if_missing(!read_only).foreign_keys(true);
+        let opts = opts
+            .filename(&file)
+            .in_memory(false)
+            .shared_cache(false)
+            .busy_timeout(BUSY_TIMEOUT);
+        let opts = opts
+            .read_only(read_only)
+            .create_if_missing(!read_only)
+            .foreign_keys(true);
         match read_only {
             true => opts,
-            false => opts.journal_mode(SqliteJournalMode::Wal).synchronous(SqliteSynchronous::Full),
+            false => opts
+                .journal_mode(SqliteJournalMode::Wal)
+                .synchronous(SqliteSynchronous::Full),
         }
     });
     options
@@ -123,16 +157,25 @@ fn quiet(options: &mut ConnectOptions, connections: u32) -> &mut ConnectOptions 
 fn failure(err: DbErr) -> Error {
     let passing = match &err {
         DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => true,
-        DbErr::Exec(RuntimeErr::SqlxError(inner)) | DbErr::Query(RuntimeErr::SqlxError(inner)) => is_passing(inner),
+        DbErr::Exec(RuntimeErr::SqlxError(inner)) | DbErr::Query(RuntimeErr::SqlxError(inner)) => {
+            is_passing(inner)
+        }
         _ => false,
     };
-    if passing { Error::Unavailable(err.to_string()) } else { Error::Internal(err.to_string()) }
+    if passing {
+        Error::Unavailable(err.to_string())
+    } else {
+        Error::Internal(err.to_string())
+    }
 }
 
 /// SQLite's busy (5), locked (6), read-only (8), I/O error (10) and full (13) can pass; so can a lost connection.
 fn is_passing(err: &sqlx::Error) -> bool {
     match err {
-        sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => true,
+        sqlx::Error::Io(_)
+        | sqlx::Error::PoolTimedOut
+        | sqlx::Error::PoolClosed
+        | sqlx::Error::WorkerCrashed => true,
         sqlx::Error::Database(err) => {
             let code = err.code().and_then(|code| code.parse::<u32>().ok());
             code.is_some_and(|code| matches!(code & 0xff, 5 | 6 | 8 | 10 | 13))
@@ -147,6 +190,10 @@ fn is_taken(err: &DbErr) -> bool {
 }
 
 /// A statement written for both databases, with `$1`, `$2` … for its values.
-fn statement(db: &impl ConnectionTrait, sql: &str, values: impl IntoIterator<Item = Value>) -> Statement {
+fn statement(
+    db: &impl ConnectionTrait,
+    sql: &str,
+    values: impl IntoIterator<Item = Value>,
+) -> Statement {
     Statement::from_sql_and_values(db.get_database_backend(), sql, values)
 }

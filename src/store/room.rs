@@ -114,12 +114,20 @@ impl Store {
     /// What `user`'s lobby lists, as far as it changed at or after `since` (all of it from 0 on).
     pub async fn lobby(&self, user: UserId, since: UnixMillis) -> Result<Lobby> {
         let values = [user.0.into(), since.0.into(), i64::from(LOBBY_LIMIT).into()];
-        let rows = LobbyRow::find_by_statement(statement(&self.read, LOBBY, values)).all(&self.read).await;
+        let rows = LobbyRow::find_by_statement(statement(&self.read, LOBBY, values))
+            .all(&self.read)
+            .await;
         let mut lobby = Lobby::default();
         for row in rows.map_err(failure)? {
             match (row.person_id, row.person_name.as_deref()) {
                 (Some(id), Some(name)) => {
-                    lobby.people.push((Person { id: UserId(id), name: name.into() }, UnixMillis(row.changed)));
+                    lobby.people.push((
+                        Person {
+                            id: UserId(id),
+                            name: name.into(),
+                        },
+                        UnixMillis(row.changed),
+                    ));
                 }
                 _ => lobby.rooms.push(lobby_room(row)?),
             }
@@ -129,31 +137,46 @@ impl Store {
 
     /// The room with this id.
     pub async fn find_room(&self, id: RoomId) -> Result<Option<Room>> {
-        let found = RoomRow::find_by_statement(statement(&self.read, FIND, [id.0.into()])).one(&self.read).await;
+        let found = RoomRow::find_by_statement(statement(&self.read, FIND, [id.0.into()]))
+            .one(&self.read)
+            .await;
         found.map_err(failure)?.map(|row| row.room()).transpose()
     }
 
     /// Where the room ends: its last message and its last change.
     pub async fn find_end(&self, id: RoomId) -> Result<(Seq, Rev)> {
         let sql = "SELECT last_seq, last_rev FROM rooms WHERE id = $1";
-        let found = End::find_by_statement(statement(&self.read, sql, [id.0.into()])).one(&self.read).await;
+        let found = End::find_by_statement(statement(&self.read, sql, [id.0.into()]))
+            .one(&self.read)
+            .await;
         let end = found.map_err(failure)?.ok_or(Error::NotFound)?;
         Ok((Seq(end.last_seq), Rev(end.last_rev)))
     }
 
     /// Stores a public room, or finds the one whose name folds to the same; says whether it is new.
-    pub async fn insert_public(&self, name: &str, folded: &str, now: UnixMillis) -> Result<(RoomId, bool)> {
+    pub async fn insert_public(
+        &self,
+        name: &str,
+        folded: &str,
+        now: UnixMillis,
+    ) -> Result<(RoomId, bool)> {
         let row = room::ActiveModel {
             kind: Set("public".into()),
             name: Set(Some(name.into())),
             name_folded: Set(Some(folded.into())),
             ..fresh(now)
         };
-        self.insert_or_find(row, room::Column::NameFolded, folded).await
+        self.insert_or_find(row, room::Column::NameFolded, folded)
+            .await
     }
 
     /// Stores the direct room of two people, or finds it; says whether it is new.
-    pub async fn insert_direct(&self, one: UserId, other: UserId, now: UnixMillis) -> Result<(RoomId, bool)> {
+    pub async fn insert_direct(
+        &self,
+        one: UserId,
+        other: UserId,
+        now: UnixMillis,
+    ) -> Result<(RoomId, bool)> {
         let (low, high) = (one.min(other), one.max(other));
         let key = format!("{low}:{high}");
         let row = room::ActiveModel {
@@ -163,15 +186,27 @@ impl Store {
             high_user_id: Set(Some(high.0)),
             ..fresh(now)
         };
-        self.insert_or_find(row, room::Column::DirectKey, &key).await
+        self.insert_or_find(row, room::Column::DirectKey, &key)
+            .await
     }
 
-    async fn insert_or_find(&self, row: room::ActiveModel, unique: room::Column, key: &str) -> Result<(RoomId, bool)> {
+    async fn insert_or_find(
+        &self,
+        row: room::ActiveModel,
+        unique: room::Column,
+        key: &str,
+    ) -> Result<(RoomId, bool)> {
         match room::Entity::insert(row).exec(&self.write).await {
             Ok(inserted) => Ok((RoomId(inserted.last_insert_id), true)),
             Err(err) if is_taken(&err) => {
-                let found = room::Entity::find().filter(unique.eq(key)).one(&self.write).await.map_err(failure)?;
-                found.map(|row| (RoomId(row.id), false)).ok_or(Error::NotFound)
+                let found = room::Entity::find()
+                    .filter(unique.eq(key))
+                    .one(&self.write)
+                    .await
+                    .map_err(failure)?;
+                found
+                    .map(|row| (RoomId(row.id), false))
+                    .ok_or(Error::NotFound)
             }
             Err(err) => Err(failure(err)),
         }
@@ -202,18 +237,30 @@ fn lobby_room(row: LobbyRow) -> Result<LobbyRoom> {
     .room()?;
     let last_seq = Seq(row.last_seq.unwrap_or(0));
     let author = row.author_id.zip(row.author_name);
-    let last = author.zip(row.rev.zip(row.created)).map(|((author_id, author_name), (rev, created))| Message {
-        room: room.id,
-        seq: last_seq,
-        rev: Rev(rev),
-        author: Person { id: UserId(author_id), name: author_name.into() },
-        body: row.body.map(Into::into),
-        created: UnixMillis(created),
-        edited: row.edited.map(UnixMillis),
-        previous: None,
-    });
+    let last =
+        author
+            .zip(row.rev.zip(row.created))
+            .map(|((author_id, author_name), (rev, created))| Message {
+                room: room.id,
+                seq: last_seq,
+                rev: Rev(rev),
+                author: Person {
+                    id: UserId(author_id),
+                    name: author_name.into(),
+                },
+                body: row.body.map(Into::into),
+                created: UnixMillis(created),
+                edited: row.edited.map(UnixMillis),
+                previous: None,
+            });
     let read_seq = Seq(row.read_seq.unwrap_or(0));
-    Ok(LobbyRoom { room: Arc::new(room), last_seq, read_seq, changed: UnixMillis(row.changed), last })
+    Ok(LobbyRoom {
+        room: Arc::new(room),
+        last_seq,
+        read_seq,
+        changed: UnixMillis(row.changed),
+        last,
+    })
 }
 
 impl RoomRow {
@@ -222,13 +269,24 @@ impl RoomRow {
         let kind = if self.kind == "direct" {
             let person = |id: Option<i64>, name: &Option<String>| {
                 let (id, name) = id.zip(name.as_deref()).ok_or_else(torn)?;
-                Ok::<_, Error>(Person { id: UserId(id), name: name.into() })
+                Ok::<_, Error>(Person {
+                    id: UserId(id),
+                    name: name.into(),
+                })
             };
-            let people = [person(self.low_user_id, &self.low_name)?, person(self.high_user_id, &self.high_name)?];
+            let people = [
+                person(self.low_user_id, &self.low_name)?,
+                person(self.high_user_id, &self.high_name)?,
+            ];
             RoomKind::Direct { people }
         } else {
-            RoomKind::Public { name: self.name.as_deref().ok_or_else(torn)?.into() }
+            RoomKind::Public {
+                name: self.name.as_deref().ok_or_else(torn)?.into(),
+            }
         };
-        Ok(Room { id: RoomId(self.room_id), kind })
+        Ok(Room {
+            id: RoomId(self.room_id),
+            kind,
+        })
     }
 }

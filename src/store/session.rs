@@ -36,8 +36,13 @@ impl Sessions {
 
     /// Removes what has expired; returns how many.
     pub async fn delete_expired(&self) -> Result<u64> {
-        let expired = session::Entity::delete_many().filter(session::Column::Expires.lte(self.clock.now().0));
-        Ok(expired.exec(&self.store.write).await.map_err(failure)?.rows_affected)
+        let expired =
+            session::Entity::delete_many().filter(session::Column::Expires.lte(self.clock.now().0));
+        Ok(expired
+            .exec(&self.store.write)
+            .await
+            .map_err(failure)?
+            .rows_affected)
     }
 }
 
@@ -46,36 +51,61 @@ impl SessionStore for Sessions {
     async fn create(&self, record: &mut Record) -> session_store::Result<()> {
         // 128 random bits do not collide; if they ever did, the insert would fail and nobody would be signed in.
         let row = row(record)?;
-        session::Entity::insert(row).exec_without_returning(&self.store.write).await.map_err(backend)?;
+        session::Entity::insert(row)
+            .exec_without_returning(&self.store.write)
+            .await
+            .map_err(backend)?;
         Ok(())
     }
 
     async fn save(&self, record: &Record) -> session_store::Result<()> {
         let replace = OnConflict::column(session::Column::Id)
-            .update_columns([session::Column::UserId, session::Column::Data, session::Column::Expires])
+            .update_columns([
+                session::Column::UserId,
+                session::Column::Data,
+                session::Column::Expires,
+            ])
             .to_owned();
         let saved = session::Entity::insert(row(record)?).on_conflict(replace);
-        saved.exec_without_returning(&self.store.write).await.map_err(backend)?;
+        saved
+            .exec_without_returning(&self.store.write)
+            .await
+            .map_err(backend)?;
         Ok(())
     }
 
     async fn load(&self, id: &Id) -> session_store::Result<Option<Record>> {
-        let found = session::Entity::find_by_id(key(id)).one(&self.store.read).await.map_err(backend)?;
-        let Some(row) = found.filter(|row| row.expires > self.clock.now().0) else { return Ok(None) };
-        let data = serde_json::from_str(&row.data).map_err(|err| SessionError::Decode(err.to_string()))?;
-        let expiry_date = OffsetDateTime::from_unix_timestamp_nanos(i128::from(row.expires) * 1_000_000)
-            .map_err(|err| SessionError::Decode(err.to_string()))?;
-        Ok(Some(Record { id: *id, data, expiry_date }))
+        let found = session::Entity::find_by_id(key(id))
+            .one(&self.store.read)
+            .await
+            .map_err(backend)?;
+        let Some(row) = found.filter(|row| row.expires > self.clock.now().0) else {
+            return Ok(None);
+        };
+        let data =
+            serde_json::from_str(&row.data).map_err(|err| SessionError::Decode(err.to_string()))?;
+        let expiry_date =
+            OffsetDateTime::from_unix_timestamp_nanos(i128::from(row.expires) * 1_000_000)
+                .map_err(|err| SessionError::Decode(err.to_string()))?;
+        Ok(Some(Record {
+            id: *id,
+            data,
+            expiry_date,
+        }))
     }
 
     async fn delete(&self, id: &Id) -> session_store::Result<()> {
-        session::Entity::delete_by_id(key(id)).exec(&self.store.write).await.map_err(backend)?;
+        session::Entity::delete_by_id(key(id))
+            .exec(&self.store.write)
+            .await
+            .map_err(backend)?;
         Ok(())
     }
 }
 
 fn row(record: &Record) -> session_store::Result<session::ActiveModel> {
-    let data = serde_json::to_string(&record.data).map_err(|err| SessionError::Encode(err.to_string()))?;
+    let data =
+        serde_json::to_string(&record.data).map_err(|err| SessionError::Encode(err.to_string()))?;
     let expires = record.expiry_date.unix_timestamp_nanos() / 1_000_000;
     Ok(session::ActiveModel {
         id: Set(key(&record.id)),
@@ -91,10 +121,12 @@ fn key(id: &Id) -> String {
 
 /// Bytes as lower-case hexadecimal digits.
 pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        write!(text, "{byte:02x}").expect("writing to a String cannot fail");
-        text
-    })
+    bytes
+        .iter()
+        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+            write!(text, "{byte:02x}").expect("writing to a String cannot fail");
+            text
+        })
 }
 
 fn backend(err: sea_orm::DbErr) -> SessionError {

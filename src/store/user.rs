@@ -1,7 +1,8 @@
 //! Facts about people.
 
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, EntityTrait, FromQueryResult, PaginatorTrait, QueryFilter, TransactionTrait,
+    ActiveValue::Set, ColumnTrait, EntityTrait, FromQueryResult, PaginatorTrait, QueryFilter,
+    TransactionTrait,
 };
 
 use super::{Store, entity::user, failure, is_taken, statement};
@@ -33,28 +34,55 @@ impl Store {
     ///
     /// # Errors
     /// `Conflict` when the folded name is taken.
-    pub async fn insert_user(&self, name: &str, folded: &str, password: &str, now: UnixMillis) -> Result<User> {
+    pub async fn insert_user(
+        &self,
+        name: &str,
+        folded: &str,
+        password: &str,
+        now: UnixMillis,
+    ) -> Result<User> {
         let tx = self.write.begin().await.map_err(failure)?;
         let insert = "INSERT INTO users (name, name_folded, password, role, created) \
             SELECT $1, $2, $3, CASE WHEN EXISTS (SELECT 1 FROM users) THEN 'member' ELSE 'administrator' END, $4 \
             WHERE true RETURNING id, role";
         let values = [name.into(), folded.into(), password.into(), now.0.into()];
-        let inserted = Inserted::find_by_statement(statement(&tx, insert, values)).one(&tx).await;
+        let inserted = Inserted::find_by_statement(statement(&tx, insert, values))
+            .one(&tx)
+            .await;
         let inserted = match inserted {
             Ok(row) => row.ok_or_else(|| Error::Internal("an insert returned no row".into()))?,
-            Err(err) if is_taken(&err) => return Err(Error::Conflict { words: "This name is taken." }),
+            Err(err) if is_taken(&err) => {
+                return Err(Error::Conflict {
+                    words: "This name is taken.",
+                });
+            }
             Err(err) => return Err(failure(err)),
         };
         let caught_up = "INSERT INTO memberships (room_id, user_id, joined, delivered_seq, read_seq, changed) \
             SELECT id, $1, NULL, last_seq, last_seq, $2 FROM rooms WHERE kind = 'public' AND last_seq > 0";
-        sea_orm::ConnectionTrait::execute_raw(&tx, statement(&tx, caught_up, [inserted.id.into(), now.0.into()])).await.map_err(failure)?;
+        sea_orm::ConnectionTrait::execute_raw(
+            &tx,
+            statement(&tx, caught_up, [inserted.id.into(), now.0.into()]),
+        )
+        .await
+        .map_err(failure)?;
         tx.commit().await.map_err(failure)?;
-        Ok(User { person: Person { id: UserId(inserted.id), name: name.into() }, role: role(&inserted.role), created: now })
+        Ok(User {
+            person: Person {
+                id: UserId(inserted.id),
+                name: name.into(),
+            },
+            role: role(&inserted.role),
+            created: now,
+        })
     }
 
     /// The person with this id.
     pub async fn find_user(&self, id: UserId) -> Result<Option<User>> {
-        let found = user::Entity::find_by_id(id.0).one(&self.read).await.map_err(failure)?;
+        let found = user::Entity::find_by_id(id.0)
+            .one(&self.read)
+            .await
+            .map_err(failure)?;
         Ok(found.map(record))
     }
 
@@ -66,18 +94,32 @@ impl Store {
     /// What signing in under this folded name takes.
     pub async fn find_credentials(&self, folded: &str) -> Result<Option<Credentials>> {
         let found = self.find_row_by_name(folded).await?;
-        Ok(found.map(|row| Credentials { id: UserId(row.id), password: row.password }))
+        Ok(found.map(|row| Credentials {
+            id: UserId(row.id),
+            password: row.password,
+        }))
     }
 
     /// Whether anybody has an account.
     pub async fn has_users(&self) -> Result<bool> {
-        Ok(user::Entity::find().count(&self.read).await.map_err(failure)? > 0)
+        Ok(user::Entity::find()
+            .count(&self.read)
+            .await
+            .map_err(failure)?
+            > 0)
     }
 
     /// Replaces a password's hash, after a change of its parameters.
     pub async fn update_password(&self, id: UserId, password: &str) -> Result<()> {
-        let change = user::ActiveModel { id: Set(id.0), password: Set(password.into()), ..Default::default() };
-        user::Entity::update(change).exec(&self.write).await.map_err(failure)?;
+        let change = user::ActiveModel {
+            id: Set(id.0),
+            password: Set(password.into()),
+            ..Default::default()
+        };
+        user::Entity::update(change)
+            .exec(&self.write)
+            .await
+            .map_err(failure)?;
         Ok(())
     }
 
@@ -89,12 +131,19 @@ impl Store {
 
 fn record(row: user::Model) -> User {
     User {
-        person: Person { id: UserId(row.id), name: row.name.into() },
+        person: Person {
+            id: UserId(row.id),
+            name: row.name.into(),
+        },
         role: role(&row.role),
         created: UnixMillis(row.created),
     }
 }
 
 fn role(text: &str) -> Role {
-    if text == "administrator" { Role::Administrator } else { Role::Member }
+    if text == "administrator" {
+        Role::Administrator
+    } else {
+        Role::Member
+    }
 }

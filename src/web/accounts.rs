@@ -1,7 +1,11 @@
 //! Signing up, in and out; the colours of the pages.
 
 use cookie::{Cookie, SameSite, time::Duration};
-use poem::{IntoResponse, Request, Response, handler, http::{HeaderValue, StatusCode, header}, web::Data};
+use poem::{
+    IntoResponse, Request, Response, handler,
+    http::{HeaderValue, StatusCode, header},
+    web::Data,
+};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -13,7 +17,11 @@ use super::{
     page::Page,
     redirect,
 };
-use crate::{config::Signup, domain::names, error::Error, store::session::USER};
+use crate::{
+    config::Signup,
+    domain::{accounts::SESSION_USER, names},
+    error::Error,
+};
 
 /// A form that came back: what was typed, and what to say about it.
 #[derive(Debug, Default, Serialize)]
@@ -77,7 +85,10 @@ pub async fn sign_in_page(
     if site.app.chat.is_fresh().await? {
         return Ok(redirect("/signup"));
     }
-    let form = FormView { next: local_path(&query.next), ..FormView::default() };
+    let form = FormView {
+        next: local_path(&query.next),
+        ..FormView::default()
+    };
     Ok(sign_in_form(site, &look, &form))
 }
 
@@ -91,9 +102,18 @@ pub async fn sign_in(
 ) -> Result<Response, Problem> {
     let folded = names::fold(&form.username);
     site.limits.sign_in(address, &folded)?;
-    let Some(user) = site.app.chat.sign_in(&form.username, &form.password).await? else {
+    let Some(user) = site
+        .app
+        .chat
+        .sign_in(&form.username, &form.password)
+        .await?
+    else {
         site.limits.wrong_password(address, &folded)?;
-        let view = FormView { username: &form.username, next: local_path(&form.next), error: Some(Problem::WrongPassword.words().1) };
+        let view = FormView {
+            username: &form.username,
+            next: local_path(&form.next),
+            error: Some(Problem::WrongPassword.words().1),
+        };
         let mut answer = sign_in_form(site, &look, &view);
         answer.set_status(StatusCode::UNPROCESSABLE_ENTITY);
         return Ok(answer);
@@ -117,7 +137,10 @@ pub async fn sign_up(
 ) -> Result<Response, Problem> {
     site.limits.sign_up(address)?;
     if site.app.config.signup == Signup::Closed && !site.app.chat.is_fresh().await? {
-        return Err(Error::Forbidden { words: "Sign-up is closed here. Ask whoever runs this chat." }.into());
+        return Err(Error::Forbidden {
+            words: "Sign-up is closed here. Ask whoever runs this chat.",
+        }
+        .into());
     }
     let (words, status) = match site.app.chat.sign_up(&form.username, &form.password).await {
         Ok(user) => {
@@ -128,7 +151,11 @@ pub async fn sign_up(
         Err(Error::Conflict { words }) => (words, StatusCode::CONFLICT),
         Err(err) => return Err(err.into()),
     };
-    let view = FormView { username: &form.username, error: Some(words), ..FormView::default() };
+    let view = FormView {
+        username: &form.username,
+        error: Some(words),
+        ..FormView::default()
+    };
     let mut answer = sign_up_form(site, &look, &view).await?;
     answer.set_status(status);
     Ok(answer)
@@ -136,11 +163,8 @@ pub async fn sign_up(
 
 #[handler]
 pub async fn sign_out(req: &Request) -> Result<Response, Problem> {
-    let session = extract::session(req)?;
-    // Removing a value marks the session as changed even where it was empty: the cookie goes in any case.
-    session.remove::<i64>(USER).await.map_err(|err| Error::Unavailable(err.to_string()))?;
-    session.clear().await;
-    session.set_expiry(None);
+    let failed = |err: tower_sessions::session::Error| Error::Unavailable(err.to_string());
+    extract::session(req)?.flush().await.map_err(failed)?;
     Ok(redirect("/signin"))
 }
 
@@ -153,11 +177,26 @@ pub struct ThemeForm {
 impl Fields for ThemeForm {}
 
 #[handler]
-pub async fn set_theme(Data(site): Data<&Arc<Site>>, wants: Wants, Form(form): Form<ThemeForm>) -> Result<Response, Problem> {
+pub async fn set_theme(
+    Data(site): Data<&Arc<Site>>,
+    wants: Wants,
+    Form(form): Form<ThemeForm>,
+) -> Result<Response, Problem> {
     let theme = Theme::parse(&form.theme);
-    let cookie = Cookie::build(("theme", theme.as_str())).path("/").same_site(SameSite::Lax).secure(site.https);
-    let cookie = cookie.http_only(true).max_age(Duration::days(365)).build().to_string();
-    let mut answer = if wants.fragment() { StatusCode::NO_CONTENT.into_response() } else { redirect("/") };
+    let cookie = Cookie::build(("theme", theme.as_str()))
+        .path("/")
+        .same_site(SameSite::Lax)
+        .secure(site.https);
+    let cookie = cookie
+        .http_only(true)
+        .max_age(Duration::days(365))
+        .build()
+        .to_string();
+    let mut answer = if wants.fragment() {
+        StatusCode::NO_CONTENT.into_response()
+    } else {
+        redirect("/")
+    };
     let cookie = HeaderValue::from_str(&cookie).map_err(|err| Error::Internal(err.to_string()))?;
     answer.headers_mut().append(header::SET_COOKIE, cookie);
     Ok(answer)
@@ -166,27 +205,41 @@ pub async fn set_theme(Data(site): Data<&Arc<Site>>, wants: Wants, Form(form): F
 /// Binds a fresh session id to this person: whoever knew the old id knows nothing.
 async fn enter(req: &Request, user: i64) -> Result<(), Problem> {
     let session = extract::session(req)?;
-    let failed = |err: tower_sessions::session::Error| Problem::from(Error::Unavailable(err.to_string()));
+    let failed =
+        |err: tower_sessions::session::Error| Problem::from(Error::Unavailable(err.to_string()));
     session.cycle_id().await.map_err(failed)?;
-    session.insert(USER, user).await.map_err(failed)
+    session.insert(SESSION_USER, user).await.map_err(failed)
 }
 
 fn sign_in_form(site: &Site, look: &Look, form: &FormView<'_>) -> Response {
     let page = Page::anonymous(site, look, "Sign in · Tertulia".into());
-    html(site.templates.render("accounts/signin.html", SignInPage { page, form }))
+    html(
+        site.templates
+            .render("accounts/signin.html", SignInPage { page, form }),
+    )
 }
 
 async fn sign_up_form(site: &Site, look: &Look, form: &FormView<'_>) -> Result<Response, Problem> {
     let first = site.app.chat.is_fresh().await?;
     let open = first || site.app.config.signup == Signup::Open;
     let page = Page::anonymous(site, look, "Create an account · Tertulia".into());
-    Ok(html(site.templates.render("accounts/signup.html", SignUpPage { page, form, first, open })))
+    Ok(html(site.templates.render(
+        "accounts/signup.html",
+        SignUpPage {
+            page,
+            form,
+            first,
+            open,
+        },
+    )))
 }
 
 /// `next` if it is a path of this site, else the lobby: never another host, another scheme or a broken header.
 fn local_path(next: &str) -> &str {
     let is_local = next.starts_with('/') && !next.starts_with("//");
-    let is_plain = next.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
+    let is_plain = next
+        .bytes()
+        .all(|byte| byte.is_ascii_graphic() && byte != b'\\');
     if is_local && is_plain { next } else { "/" }
 }
 
@@ -197,7 +250,16 @@ mod tests {
     #[test]
     fn after_signing_in_one_stays_on_this_site() {
         assert_eq!(local_path("/rooms/7?at=3"), "/rooms/7?at=3");
-        for next in ["", "//evil", "/\\evil", "https:evil", "javascript:alert(1)", "/x\r\nSet-Cookie: a=b", "rooms/7", "/é"] {
+        for next in [
+            "",
+            "//evil",
+            "/\\evil",
+            "https:evil",
+            "javascript:alert(1)",
+            "/x\r\nSet-Cookie: a=b",
+            "rooms/7",
+            "/é",
+        ] {
             assert_eq!(local_path(next), "/", "{next:?}");
         }
     }

@@ -5,7 +5,10 @@
 
 use std::{borrow::Cow, fmt::Write as _};
 
-use poem::{Response, http::{StatusCode, header}};
+use poem::{
+    Response,
+    http::{StatusCode, header},
+};
 use rust_embed::RustEmbed;
 use sha2::{Digest, Sha256};
 
@@ -26,7 +29,8 @@ const SCRIPT: [&str; 4] = [
 
 /// The address of an asset, with the fingerprint of what it holds now.
 pub fn url(path: &str) -> String {
-    let fingerprint = content(path).map_or_else(|| "missing".into(), |content| fingerprint(&content));
+    let fingerprint =
+        content(path).map_or_else(|| "missing".into(), |content| fingerprint(&content));
     format!("/assets/{fingerprint}/{path}")
 }
 
@@ -43,8 +47,12 @@ pub fn answer(asked: &str, path: &str) -> Result<Response, Problem> {
         _ if asked == fingerprint(&content) => "public, max-age=31536000, immutable",
         _ => return Err(missing()),
     };
-    let answer = Response::builder().status(StatusCode::OK).header(header::CONTENT_TYPE, kind);
-    Ok(answer.header(header::CACHE_CONTROL, keep).body(content.into_owned()))
+    let answer = Response::builder()
+        .status(StatusCode::OK)
+        .header(header::CONTENT_TYPE, kind);
+    Ok(answer
+        .header(header::CACHE_CONTROL, keep)
+        .body(content.into_owned()))
 }
 
 #[cfg(debug_assertions)]
@@ -56,8 +64,10 @@ fn content(path: &str) -> Option<Cow<'static, [u8]>> {
 #[cfg(not(debug_assertions))]
 fn content(path: &str) -> Option<Cow<'static, [u8]>> {
     use std::sync::LazyLock;
-    static STYLE: LazyLock<Option<Vec<u8>>> = LazyLock::new(|| assemble("app.css").map(Cow::into_owned));
-    static CODE: LazyLock<Option<Vec<u8>>> = LazyLock::new(|| assemble("app.js").map(Cow::into_owned));
+    static STYLE: LazyLock<Option<Vec<u8>>> =
+        LazyLock::new(|| assemble("app.css").map(Cow::into_owned));
+    static CODE: LazyLock<Option<Vec<u8>>> =
+        LazyLock::new(|| assemble("app.js").map(Cow::into_owned));
     match path {
         "app.css" => STYLE.as_deref().map(Cow::Borrowed),
         "app.js" => CODE.as_deref().map(Cow::Borrowed),
@@ -69,7 +79,9 @@ fn assemble(path: &str) -> Option<Cow<'static, [u8]>> {
     match path {
         "app.js" => joined(SCRIPT.into_iter().map(Cow::Borrowed)),
         "app.css" => {
-            let mut sheets: Vec<_> = Files::iter().filter(|path| path.starts_with("css/")).collect();
+            let mut sheets: Vec<_> = Files::iter()
+                .filter(|path| path.starts_with("css/"))
+                .collect();
             sheets.sort_by_key(|path| (path != "css/layers.css", path.clone()));
             joined(sheets.into_iter())
         }
@@ -88,10 +100,12 @@ fn joined(paths: impl Iterator<Item = Cow<'static, str>>) -> Option<Cow<'static,
 }
 
 fn fingerprint(content: &[u8]) -> String {
-    Sha256::digest(content)[..8].iter().fold(String::new(), |mut text, byte| {
-        write!(text, "{byte:02x}").expect("writing to a String cannot fail");
-        text
-    })
+    Sha256::digest(content)[..8]
+        .iter()
+        .fold(String::new(), |mut text, byte| {
+            write!(text, "{byte:02x}").expect("writing to a String cannot fail");
+            text
+        })
 }
 
 fn kind(path: &str) -> Option<&'static str> {

@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use poem::{Response, error::ResponseError, http::{HeaderValue, StatusCode, header}};
+use poem::{
+    Response,
+    error::ResponseError,
+    http::{HeaderValue, StatusCode, header},
+};
 use serde::Serialize;
 
 use super::{Site, extract::Wants, page::Page};
@@ -46,7 +50,9 @@ impl ResponseError for Problem {
             Self::Chat(Error::NotFound) => StatusCode::NOT_FOUND,
             Self::Chat(Error::Forbidden { .. }) | Self::CrossSite => StatusCode::FORBIDDEN,
             Self::Chat(Error::Conflict { .. }) => StatusCode::CONFLICT,
-            Self::Chat(Error::Invalid { .. }) | Self::WrongPassword => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Chat(Error::Invalid { .. }) | Self::WrongPassword => {
+                StatusCode::UNPROCESSABLE_ENTITY
+            }
             Self::Chat(Error::TooMany { .. }) => StatusCode::TOO_MANY_REQUESTS,
             Self::Chat(Error::Unavailable(_) | Error::Unknown) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Chat(Error::Internal(_)) => StatusCode::INTERNAL_SERVER_ERROR,
@@ -80,28 +86,54 @@ impl Problem {
     /// What to tell the person: a heading and a sentence.
     pub fn words(&self) -> (&'static str, &'static str) {
         match self {
-            Self::Chat(Error::NotFound) => ("Nothing here", "This page does not exist, or it is not for you."),
+            Self::Chat(Error::NotFound) => (
+                "Nothing here",
+                "This page does not exist, or it is not for you.",
+            ),
             Self::Chat(Error::Forbidden { words }) => ("Not allowed", words),
             Self::Chat(Error::Conflict { words }) => ("That does not fit", words),
             Self::Chat(Error::Invalid { words, .. }) => ("That cannot be used", words),
-            Self::Chat(Error::TooMany { .. }) => ("Too fast", "That was a lot at once. Wait a little and try again."),
-            Self::Chat(Error::Unavailable(_)) => ("Not stored", "The server cannot store anything right now. Nothing was changed; try again in a moment."),
-            Self::Chat(Error::Unknown) => ("Not sure", "The server did not answer in time. Send it again: it will not be stored twice."),
-            Self::Chat(Error::Internal(_)) => ("Something broke", "This is our fault, not yours. Try again, and tell your administrator the number below if it stays."),
+            Self::Chat(Error::TooMany { .. }) => (
+                "Too fast",
+                "That was a lot at once. Wait a little and try again.",
+            ),
+            Self::Chat(Error::Unavailable(_)) => (
+                "Not stored",
+                "The server cannot store anything right now. Nothing was changed; try again in a moment.",
+            ),
+            Self::Chat(Error::Unknown) => (
+                "Not sure",
+                "The server did not answer in time. Send it again: it will not be stored twice.",
+            ),
+            Self::Chat(Error::Internal(_)) => (
+                "Something broke",
+                "This is our fault, not yours. Try again, and tell your administrator the number below if it stays.",
+            ),
             Self::SignedOut => ("Signed out", "Sign in to go on."),
             Self::WrongPassword => ("Not signed in", "Name or password is wrong."),
             Self::Malformed => ("Not understood", "The server could not read this request."),
             Self::Method => ("Not this way", "This address does not do that."),
             Self::TooLarge => ("Too large", "That is more than this server takes at once."),
-            Self::Unsupported => ("Not understood", "The server does not read this kind of content."),
-            Self::CrossSite => ("Refused", "This request came from another site. Open the page here and try again."),
-            Self::Misdirected => ("Wrong address", "This server does not answer under that name."),
+            Self::Unsupported => (
+                "Not understood",
+                "The server does not read this kind of content.",
+            ),
+            Self::CrossSite => (
+                "Refused",
+                "This request came from another site. Open the page here and try again.",
+            ),
+            Self::Misdirected => (
+                "Wrong address",
+                "This server does not answer under that name.",
+            ),
         }
     }
 
     fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::Chat(Error::TooMany { retry_after }) => Some((*retry_after).max(Duration::from_secs(1))),
+            Self::Chat(Error::TooMany { retry_after }) => {
+                Some((*retry_after).max(Duration::from_secs(1)))
+            }
             Self::Chat(Error::Unavailable(_) | Error::Unknown) => Some(Duration::from_secs(2)),
             _ => None,
         }
@@ -137,24 +169,41 @@ pub fn render(site: &Site, wants: &Wants, request_id: &str, problem: &Problem) -
     }
     if let (Problem::SignedOut, Wants::Page { path: Some(path) }) = (problem, wants) {
         let next = form_urlencoded::byte_serialize(path.as_bytes()).collect::<String>();
-        return super::redirect(&if path == "/" { "/signin".into() } else { format!("/signin?next={next}") });
+        return super::redirect(&if path == "/" {
+            "/signin".into()
+        } else {
+            format!("/signin?next={next}")
+        });
     }
     let (title, words) = problem.words();
-    let error = ErrorView { status: status.as_u16(), title, words, request_id, back: "/" };
+    let error = ErrorView {
+        status: status.as_u16(),
+        title,
+        words,
+        request_id,
+        back: "/",
+    };
     let html = match wants {
-        Wants::Fragment => site.templates.render("errors/_error.html", ErrorFragment { error }),
+        Wants::Fragment => site
+            .templates
+            .render("errors/_error.html", ErrorFragment { error }),
         Wants::Page { .. } => {
             let page = Page::bare(site, title);
-            site.templates.render("errors/error.html", ErrorPage { page, error })
+            site.templates
+                .render("errors/error.html", ErrorPage { page, error })
         }
     };
     let mut answer = super::html(html);
     answer.set_status(status);
     if matches!((problem, wants), (Problem::SignedOut, Wants::Fragment)) {
-        answer.headers_mut().insert("hx-redirect", HeaderValue::from_static("/signin"));
+        answer
+            .headers_mut()
+            .insert("hx-redirect", HeaderValue::from_static("/signin"));
     }
     if let Some(after) = problem.retry_after() {
-        answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(after.as_secs()));
+        answer
+            .headers_mut()
+            .insert(header::RETRY_AFTER, HeaderValue::from(after.as_secs()));
     }
     answer
 }

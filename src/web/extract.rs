@@ -2,16 +2,20 @@
 
 use std::{collections::HashSet, net::IpAddr, sync::Arc};
 
-use poem::{FromRequest, Request, RequestBody, http::{HeaderMap, Method, StatusCode, header}, web::RemoteAddr};
+use poem::{
+    FromRequest, Request, RequestBody,
+    http::{HeaderMap, Method, StatusCode, header},
+    web::RemoteAddr,
+};
 use serde::de::DeserializeOwned;
 use tower_sessions::Session;
 
 use super::{Site, error::Problem, zone::Zone};
 use crate::{
+    domain::accounts::SESSION_USER,
     error::Error,
     ids::{RoomId, Seq, UserId},
     records::{Person, Room, User},
-    store::session::USER,
 };
 
 /// The most fields that any form of ours could have.
@@ -46,8 +50,13 @@ async fn current_user(req: &Request) -> Result<CurrentUser, Problem> {
     if let Some(user) = site.signed_in.get(&id) {
         return Ok(CurrentUser(user));
     }
-    let failed = |err: tower_sessions::session::Error| Problem::from(Error::Unavailable(err.to_string()));
-    let user = session.get::<i64>(USER).await.map_err(failed)?.ok_or(Problem::SignedOut)?;
+    let failed =
+        |err: tower_sessions::session::Error| Problem::from(Error::Unavailable(err.to_string()));
+    let user = session
+        .get::<i64>(SESSION_USER)
+        .await
+        .map_err(failed)?
+        .ok_or(Problem::SignedOut)?;
     let user = match site.app.chat.user(UserId(user)).await {
         Err(Error::NotFound) => return Err(Problem::SignedOut),
         found => Arc::new(found?),
@@ -68,8 +77,16 @@ pub struct Member {
 impl<'a> FromRequest<'a> for Member {
     async fn from_request(req: &'a Request, _: &mut RequestBody) -> poem::Result<Self> {
         let user = current_user(req).await?;
-        let id = req.raw_path_param("id").and_then(|id| RoomId::parse(id).ok()).ok_or(Problem::from(Error::NotFound))?;
-        let room = site(req)?.app.chat.room_for(user.id(), id).await.map_err(Problem::from)?;
+        let id = req
+            .raw_path_param("id")
+            .and_then(|id| RoomId::parse(id).ok())
+            .ok_or(Problem::from(Error::NotFound))?;
+        let room = site(req)?
+            .app
+            .chat
+            .room_for(user.id(), id)
+            .await
+            .map_err(Problem::from)?;
         Ok(Self { user, room })
     }
 }
@@ -80,7 +97,9 @@ pub struct Place(pub Seq);
 
 impl<'a> FromRequest<'a> for Place {
     async fn from_request(req: &'a Request, _: &mut RequestBody) -> poem::Result<Self> {
-        let seq = req.raw_path_param("seq").and_then(|seq| Seq::parse(seq).ok());
+        let seq = req
+            .raw_path_param("seq")
+            .and_then(|seq| Seq::parse(seq).ok());
         Ok(Self(seq.ok_or(Problem::from(Error::NotFound))?))
     }
 }
@@ -104,9 +123,15 @@ impl Wants {
         if has("hx-request", "true") && !has("hx-request-type", "full") {
             return Self::Fragment;
         }
-        let path = req.original_uri().path_and_query().map(|path| path.as_str());
-        let comes_back = req.method() == Method::GET && !path.is_some_and(|path| path.starts_with("/live"));
-        Self::Page { path: path.filter(|_| comes_back).map(Into::into) }
+        let path = req
+            .original_uri()
+            .path_and_query()
+            .map(|path| path.as_str());
+        let comes_back =
+            req.method() == Method::GET && !path.is_some_and(|path| path.starts_with("/live"));
+        Self::Page {
+            path: path.filter(|_| comes_back).map(Into::into),
+        }
     }
 
     /// Whether htmx asks.
@@ -163,7 +188,10 @@ impl Theme {
 
 impl Default for Look {
     fn default() -> Self {
-        Self { theme: Theme::Auto, zone: Zone::named("UTC") }
+        Self {
+            theme: Theme::Auto,
+            zone: Zone::named("UTC"),
+        }
     }
 }
 
@@ -177,8 +205,14 @@ impl<'a> FromRequest<'a> for Look {
 
 /// The value of the first cookie of this name.
 pub fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
-    let all = headers.get_all(header::COOKIE).into_iter().filter_map(|header| header.to_str().ok());
-    let found = all.flat_map(cookie::Cookie::split_parse_encoded).flatten().find(|cookie| cookie.name() == name);
+    let all = headers
+        .get_all(header::COOKIE)
+        .into_iter()
+        .filter_map(|header| header.to_str().ok());
+    let found = all
+        .flat_map(cookie::Cookie::split_parse_encoded)
+        .flatten()
+        .find(|cookie| cookie.name() == name);
     found.map(|cookie| cookie.value().to_string())
 }
 
@@ -190,12 +224,22 @@ impl ClientAddress {
     /// Read from a request's head.
     pub fn of(site: &Site, req: &Request) -> Self {
         let RemoteAddr(addr) = req.remote_addr();
-        let peer = addr.as_socket_addr().map_or(IpAddr::from([0, 0, 0, 0]), std::net::SocketAddr::ip).to_canonical();
+        let peer = addr
+            .as_socket_addr()
+            .map_or(IpAddr::from([0, 0, 0, 0]), std::net::SocketAddr::ip)
+            .to_canonical();
         if !site.app.config.trusted_proxies.contains(&peer) {
             return Self(network(peer));
         }
-        let forwarded = req.headers().get_all("x-forwarded-for").into_iter().filter_map(|value| value.to_str().ok());
-        let last = forwarded.last().and_then(|list| list.rsplit(',').next()).and_then(|it| it.trim().parse().ok());
+        let forwarded = req
+            .headers()
+            .get_all("x-forwarded-for")
+            .into_iter()
+            .filter_map(|value| value.to_str().ok());
+        let last = forwarded
+            .last()
+            .and_then(|list| list.rsplit(',').next())
+            .and_then(|it| it.trim().parse().ok());
         Self(network(last.unwrap_or(peer)))
     }
 }
@@ -228,14 +272,27 @@ pub struct Form<T>(pub T);
 
 impl<'a, T: Fields> FromRequest<'a> for Form<T> {
     async fn from_request(req: &'a Request, body: &mut RequestBody) -> poem::Result<Self> {
-        let kind = req.content_type().and_then(|kind| kind.split(';').next()).map(str::trim);
-        if kind != Some("application/x-www-form-urlencoded") || req.headers().contains_key(header::CONTENT_ENCODING) {
+        let kind = req
+            .content_type()
+            .and_then(|kind| kind.split(';').next())
+            .map(str::trim);
+        if kind != Some("application/x-www-form-urlencoded")
+            || req.headers().contains_key(header::CONTENT_ENCODING)
+        {
             return Err(Problem::Unsupported.into());
         }
-        let bytes = body.take()?.into_bytes_limit(T::LIMIT).await.map_err(|err| {
-            let too_large = poem::Error::from(err).status() == StatusCode::PAYLOAD_TOO_LARGE;
-            if too_large { Problem::TooLarge } else { Problem::Malformed }
-        })?;
+        let bytes = body
+            .take()?
+            .into_bytes_limit(T::LIMIT)
+            .await
+            .map_err(|err| {
+                let too_large = poem::Error::from(err).status() == StatusCode::PAYLOAD_TOO_LARGE;
+                if too_large {
+                    Problem::TooLarge
+                } else {
+                    Problem::Malformed
+                }
+            })?;
         Ok(Self(fields(&bytes)?))
     }
 }
@@ -248,7 +305,9 @@ fn fields<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
         }
     }
     // What is not UTF-8 (a lone surrogate, say) is refused rather than replaced.
-    percent_encoding::percent_decode(bytes).decode_utf8().map_err(|_| Problem::Malformed)?;
+    percent_encoding::percent_decode(bytes)
+        .decode_utf8()
+        .map_err(|_| Problem::Malformed)?;
     serde_urlencoded::from_bytes(bytes).map_err(|_| Problem::Malformed)
 }
 
@@ -259,16 +318,20 @@ pub struct Query<T>(pub T);
 impl<'a, T: DeserializeOwned + Send> FromRequest<'a> for Query<T> {
     async fn from_request(req: &'a Request, _: &mut RequestBody) -> poem::Result<Self> {
         let query = req.original_uri().query().unwrap_or_default();
-        Ok(Self(serde_urlencoded::from_str(query).map_err(|_| Problem::Malformed)?))
+        Ok(Self(
+            serde_urlencoded::from_str(query).map_err(|_| Problem::Malformed)?,
+        ))
     }
 }
 
 /// The site that serves this request.
 pub fn site(req: &Request) -> Result<&Arc<Site>, Problem> {
-    req.data::<Arc<Site>>().ok_or_else(|| Error::Internal("a request without its site".into()).into())
+    req.data::<Arc<Site>>()
+        .ok_or_else(|| Error::Internal("a request without its site".into()).into())
 }
 
 /// The session of this request, which may be empty.
 pub fn session(req: &Request) -> Result<&Session, Problem> {
-    req.data::<Session>().ok_or_else(|| Error::Internal("a request without its session".into()).into())
+    req.data::<Session>()
+        .ok_or_else(|| Error::Internal("a request without its session".into()).into())
 }

@@ -2,7 +2,11 @@
 
 use std::sync::Arc;
 
-use poem::{Response, handler, http::StatusCode, web::{Data, Path}};
+use poem::{
+    Response, handler,
+    http::StatusCode,
+    web::{Data, Path},
+};
 
 use super::{Site, assets, error::Problem};
 
@@ -14,11 +18,22 @@ pub fn healthz() -> &'static str {
 #[handler]
 pub async fn readyz(Data(site): Data<&Arc<Site>>) -> Response {
     let draining = site.app.stopping.is_cancelled();
-    let database = if site.app.chat.ping().await.is_ok() { "ok" } else { "down" };
+    let database = if site.app.chat.ping().await.is_ok() {
+        "ok"
+    } else {
+        "down"
+    };
     let ready = !draining && database == "ok";
-    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let status = if ready {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
     let state = serde_json::json!({ "ready": ready, "draining": draining, "database": database });
-    Response::builder().status(status).content_type("application/json").body(state.to_string())
+    Response::builder()
+        .status(status)
+        .content_type("application/json")
+        .body(state.to_string())
 }
 
 #[handler]

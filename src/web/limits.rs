@@ -2,11 +2,18 @@
 
 use std::{hash::Hash, num::NonZeroU32, time::Duration};
 
-use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter, clock::{Clock as _, DefaultClock}};
+use governor::{
+    DefaultKeyedRateLimiter, Quota, RateLimiter,
+    clock::{Clock as _, DefaultClock},
+};
 use quick_cache::sync::Cache;
 
 use super::extract::ClientAddress;
-use crate::{config::Switch, error::{Error, Result}, ids::UserId};
+use crate::{
+    config::Switch,
+    error::{Error, Result},
+    ids::UserId,
+};
 
 /// How many wrong passwords an address or a name has in [`GUESSING`]: ten for an address; more for a name, so that
 /// nobody can lock its owner out from one place.
@@ -15,6 +22,9 @@ const WRONG_BY_NAME: u32 = 100;
 const GUESSING: Duration = Duration::from_secs(180);
 /// How many blocked addresses and names are remembered.
 const BLOCKED: usize = 10_000;
+
+/// How many pages of one person may be live at a time.
+const MOST_CONNECTIONS: usize = 50;
 
 /// All rate limits, in this process.
 #[derive(Debug)]
@@ -67,6 +77,11 @@ impl Limits {
         self.check(&self.connects, &user)
     }
 
+    /// How many live connections one person may have at a time.
+    pub fn most_connections(&self) -> usize {
+        if self.on { MOST_CONNECTIONS } else { usize::MAX }
+    }
+
     /// New accounts: two a minute, 30 at once.
     pub fn sign_up(&self, address: ClientAddress) -> Result<()> {
         self.check(&self.signups, &address)
@@ -117,8 +132,8 @@ impl<K: Hash + Eq + Clone> Limit<K> {
     }
 
     fn take(&self, key: &K) -> Result<()> {
-        self.0.check_key(key).map_err(|not_until| {
-            Error::TooMany { retry_after: not_until.wait_time_from(DefaultClock::default().now()) }
+        self.0.check_key(key).map_err(|not_until| Error::TooMany {
+            retry_after: not_until.wait_time_from(DefaultClock::default().now()),
         })
     }
 }
@@ -132,11 +147,17 @@ struct Guesses<K: Hash + Eq + Clone> {
 
 impl<K: Hash + Eq + Clone> Guesses<K> {
     fn new(most: u32) -> Self {
-        Self { limit: Limit::new(GUESSING / most, most), blocked: Cache::new(BLOCKED) }
+        Self {
+            limit: Limit::new(GUESSING / most, most),
+            blocked: Cache::new(BLOCKED),
+        }
     }
 
     fn admit(&self, key: &K) -> Result<()> {
-        let left = self.blocked.get(key).map(|until| until.saturating_duration_since(tokio::time::Instant::now()));
+        let left = self
+            .blocked
+            .get(key)
+            .map(|until| until.saturating_duration_since(tokio::time::Instant::now()));
         match left {
             Some(left) if !left.is_zero() => Err(Error::TooMany { retry_after: left }),
             _ => Ok(()),
@@ -146,7 +167,8 @@ impl<K: Hash + Eq + Clone> Guesses<K> {
     fn note(&self, key: K) -> Result<()> {
         let taken = self.limit.take(&key);
         if taken.is_err() {
-            self.blocked.insert(key, tokio::time::Instant::now() + GUESSING / 3);
+            self.blocked
+                .insert(key, tokio::time::Instant::now() + GUESSING / 3);
         }
         taken
     }

@@ -2,7 +2,11 @@
 
 use std::sync::Arc;
 
-use poem::{Response, handler, http::{HeaderValue, StatusCode}, web::Data};
+use poem::{
+    Response, handler,
+    http::{HeaderValue, StatusCode},
+    web::Data,
+};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -82,7 +86,11 @@ pub async fn post(
         parsed => parsed?,
     };
     let author = member.user.person().clone();
-    let message = site.app.chat.post(member.room.clone(), author, body, key).await?;
+    let message = site
+        .app
+        .chat
+        .post(member.room.clone(), author, body, key)
+        .await?;
     Ok(answer(site, &member, &look, &wants, &message))
 }
 
@@ -106,9 +114,15 @@ pub async fn edit_form(
     look: Look,
     wants: Wants,
 ) -> Result<Response, Problem> {
-    let message = site.app.chat.own_message(&member.room, member.user.id(), seq).await?;
+    let message = site
+        .app
+        .chat
+        .own_message(&member.room, member.user.id(), seq)
+        .await?;
     let body = message.body.as_deref().unwrap_or_default().to_string();
-    Ok(edit_page(site, &member, &look, &wants, &message, &body, None))
+    Ok(edit_page(
+        site, &member, &look, &wants, &message, &body, None,
+    ))
 }
 
 #[handler]
@@ -125,13 +139,25 @@ pub async fn edit(
     let body = match MessageBody::parse(&form.body) {
         Err(Error::Invalid { words, .. }) if !wants.fragment() => {
             let message = site.app.chat.own_message(&member.room, author, seq).await?;
-            let mut answer = edit_page(site, &member, &look, &wants, &message, &form.body, Some(words));
+            let mut answer = edit_page(
+                site,
+                &member,
+                &look,
+                &wants,
+                &message,
+                &form.body,
+                Some(words),
+            );
             answer.set_status(StatusCode::UNPROCESSABLE_ENTITY);
             return Ok(answer);
         }
         parsed => parsed?,
     };
-    let message = site.app.chat.edit(member.room.clone(), author, seq, body).await?;
+    let message = site
+        .app
+        .chat
+        .edit(member.room.clone(), author, seq, body)
+        .await?;
     Ok(answer(site, &member, &look, &wants, &message))
 }
 
@@ -144,7 +170,11 @@ pub async fn delete(
     wants: Wants,
 ) -> Result<Response, Problem> {
     site.limits.post(member.user.id())?;
-    let message = site.app.chat.delete(member.room.clone(), member.user.id(), seq).await?;
+    let message = site
+        .app
+        .chat
+        .delete(member.room.clone(), member.user.id(), seq)
+        .await?;
     Ok(answer(site, &member, &look, &wants, &message))
 }
 
@@ -152,13 +182,27 @@ pub async fn delete(
 /// what others wrote before it may still be on its way.
 fn answer(site: &Site, member: &Member, look: &Look, wants: &Wants, message: &Message) -> Response {
     let mut answer = if wants.fragment() {
-        let messages = [MessageView::new(&member.room, message, eyes(site, &member.user, look))];
-        html(site.templates.render("live/_messages.html", MessagesFrame { messages: &messages, rev: None }))
+        let messages = [MessageView::new(
+            &member.room,
+            message,
+            eyes(site, &member.user, look),
+        )];
+        html(site.templates.render(
+            "live/_messages.html",
+            MessagesFrame {
+                messages: &messages,
+                rev: None,
+            },
+        ))
     } else {
         redirect(&format!("/rooms/{}#message-{}", message.room, message.seq))
     };
-    answer.headers_mut().insert("x-seq", HeaderValue::from(message.seq.0));
-    answer.headers_mut().insert("x-rev", HeaderValue::from(message.rev.0));
+    answer
+        .headers_mut()
+        .insert("x-seq", HeaderValue::from(message.seq.0));
+    answer
+        .headers_mut()
+        .insert("x-rev", HeaderValue::from(message.rev.0));
     answer
 }
 
@@ -174,9 +218,25 @@ fn edit_page(
     let form = EditForm { body, error };
     let message = MessageView::new(&member.room, message, eyes(site, &member.user, look));
     if wants.fragment() {
-        return html(site.templates.render("messages/_edit.html", EditFragment { message, form }));
+        return html(
+            site.templates
+                .render("messages/_edit.html", EditFragment { message, form }),
+        );
     }
     let room = RoomView::new(&member.room, member.user.id());
-    let page = Page::of(site, member.user.person(), look, "Edit message · Tertulia".into());
-    html(site.templates.render("messages/edit.html", EditPage { page, room, message, form }))
+    let page = Page::of(
+        site,
+        member.user.person(),
+        look,
+        "Edit message · Tertulia".into(),
+    );
+    html(site.templates.render(
+        "messages/edit.html",
+        EditPage {
+            page,
+            room,
+            message,
+            form,
+        },
+    ))
 }

@@ -13,7 +13,11 @@ use quick_cache::sync::Cache;
 use tokio_util::sync::CancellationToken;
 use tower_sessions::session::Id;
 
-use crate::{app::{App, StartError}, config::PublicUrl, records::User};
+use crate::{
+    app::{App, StartError},
+    config::PublicUrl,
+    records::User,
+};
 
 mod accounts;
 mod assets;
@@ -21,6 +25,7 @@ mod door;
 mod error;
 mod extract;
 mod guard;
+mod headers;
 mod health;
 mod limits;
 mod live;
@@ -31,6 +36,8 @@ mod receipts;
 mod rooms;
 mod session;
 mod templates;
+#[cfg(test)]
+mod tests;
 mod views;
 mod zone;
 
@@ -66,7 +73,10 @@ struct SignedIn(Cache<Id, (Arc<User>, tokio::time::Instant)>);
 
 impl SignedIn {
     fn get(&self, id: &Id) -> Option<Arc<User>> {
-        self.0.get(id).filter(|(_, since)| since.elapsed() < SIGNED_IN_FOR).map(|(user, _)| user)
+        self.0
+            .get(id)
+            .filter(|(_, since)| since.elapsed() < SIGNED_IN_FOR)
+            .map(|(user, _)| user)
     }
 
     fn insert(&self, id: Id, user: Arc<User>) {
@@ -82,8 +92,14 @@ impl SignedIn {
 fn routes() -> Route {
     Route::new()
         .at("/", get(rooms::show_lobby))
-        .at("/signup", get(accounts::sign_up_page).post(accounts::sign_up))
-        .at("/signin", get(accounts::sign_in_page).post(accounts::sign_in))
+        .at(
+            "/signup",
+            get(accounts::sign_up_page).post(accounts::sign_up),
+        )
+        .at(
+            "/signin",
+            get(accounts::sign_in_page).post(accounts::sign_in),
+        )
         .at("/signout", post(accounts::sign_out))
         .at("/theme", post(accounts::set_theme))
         .at("/rooms", post(rooms::create_room))
@@ -91,8 +107,16 @@ fn routes() -> Route {
         .at("/rooms/:id", get(rooms::show_room))
         .at("/rooms/:id/read", post(receipts::read))
         .at("/rooms/:id/messages", post(messages::post))
-        .at("/rooms/:id/messages/:seq", get(messages::show).put(messages::edit).delete(messages::delete))
-        .at("/rooms/:id/messages/:seq/edit", get(messages::edit_form).post(messages::edit))
+        .at(
+            "/rooms/:id/messages/:seq",
+            get(messages::show)
+                .put(messages::edit)
+                .delete(messages::delete),
+        )
+        .at(
+            "/rooms/:id/messages/:seq/edit",
+            get(messages::edit_form).post(messages::edit),
+        )
         .at("/rooms/:id/messages/:seq/delete", post(messages::delete))
         .at("/live", get(live::websocket::live))
         .at("/healthz", get(health::healthz))
@@ -114,17 +138,32 @@ impl Server {
     /// A sentence for the operator when the address cannot be had.
     pub async fn bind(app: App) -> Result<Self, StartError> {
         let listen = app.config.listen;
-        let door = Door::bind(listen).map_err(|err| StartError(format!("cannot listen on {listen}: {err}; choose another with --listen")))?;
+        let door = Door::bind(listen).map_err(|err| {
+            StartError(format!(
+                "cannot listen on {listen}: {err}; choose another with --listen"
+            ))
+        })?;
         let addr = door.local_addr();
-        let url = app.config.public_url.as_ref().map_or_else(|| format!("http://{addr}"), PublicUrl::to_string);
-        app.chat.prepare().await.map_err(|err| StartError(err.to_string()))?;
+        let url = app
+            .config
+            .public_url
+            .as_ref()
+            .map_or_else(|| format!("http://{addr}"), PublicUrl::to_string);
+        app.chat
+            .prepare()
+            .await
+            .map_err(|err| StartError(err.to_string()))?;
         let site = Arc::new(Site {
             templates: Templates::new(),
             limits: Limits::new(app.config.limits),
             connections: Connections::default(),
             signed_in: SignedIn(Cache::new(SIGNED_IN)),
             cookie_name: cookie_name(app.config.public_url.as_ref(), addr),
-            https: app.config.public_url.as_ref().is_some_and(|public| public.https),
+            https: app
+                .config
+                .public_url
+                .as_ref()
+                .is_some_and(|public| public.https),
             app,
         });
         Ok(Self { site, door, url })
@@ -150,20 +189,27 @@ impl Server {
             stopping.cancel();
         };
         let server = poem::Server::new_with_acceptor(door);
-        let served = server.run_with_graceful_shutdown(endpoint, stopped, Some(LAST_ANSWERS)).await;
+        let served = server
+            .run_with_graceful_shutdown(endpoint, stopped, Some(LAST_ANSWERS))
+            .await;
         site.app.stopping.cancel();
         site.app.tasks.close();
         site.app.tasks.wait().await;
         match Arc::try_unwrap(site) {
             Ok(site) => site.app.close().await,
-            Err(_) => tracing::warn!("a request outlived the server; the database closes with the process"),
+            Err(_) => tracing::warn!(
+                "a request outlived the server; the database closes with the process"
+            ),
         }
         served
     }
 }
 
 fn endpoint(site: &Arc<Site>) -> impl Endpoint<Output = Response> + 'static {
-    routes().data(site.clone()).with(session::Sessions(site.clone())).with(guard::Guard(site.clone()))
+    routes()
+        .data(site.clone())
+        .with(session::Sessions(site.clone()))
+        .with(guard::Guard(site.clone()))
 }
 
 /// On http the name bears the port, so two servers in one browser keep two people apart (RFC 6265 ignores ports).
@@ -188,11 +234,16 @@ async fn forget_quiet(site: Arc<Site>) {
 
 /// An answer of HTML.
 fn html(html: String) -> Response {
-    Response::builder().content_type("text/html; charset=utf-8").body(html)
+    Response::builder()
+        .content_type("text/html; charset=utf-8")
+        .body(html)
 }
 
 /// The way to another page of this site.
 fn redirect(path: &str) -> Response {
     let path = HeaderValue::from_str(path).unwrap_or(HeaderValue::from_static("/"));
-    Response::builder().status(StatusCode::SEE_OTHER).header(header::LOCATION, path).finish()
+    Response::builder()
+        .status(StatusCode::SEE_OTHER)
+        .header(header::LOCATION, path)
+        .finish()
 }

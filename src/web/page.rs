@@ -36,13 +36,22 @@ impl Page {
             initials: initials(&viewer.name),
             hue: hue(viewer.id.0),
         };
-        Self { viewer: Some(viewer), ..Self::anonymous(site, look, title) }
+        Self {
+            viewer: Some(viewer),
+            ..Self::anonymous(site, look, title)
+        }
     }
 
     /// A page for anyone.
     pub fn anonymous(site: &Site, look: &Look, title: String) -> Self {
         let signup_open = site.app.config.signup == Signup::Open;
-        Self { title, theme: look.theme.as_str(), tz: look.zone.name().into(), viewer: None, signup_open }
+        Self {
+            title,
+            theme: look.theme.as_str(),
+            tz: look.zone.name().into(),
+            viewer: None,
+            signup_open,
+        }
     }
 
     /// A page about which nothing is known, as after an error.
@@ -53,7 +62,11 @@ impl Page {
 
 /// The title of a room's page, with what is unread everywhere.
 pub fn title(unread: i64, name: Option<&str>) -> String {
-    let count = if unread > 0 { format!("({unread}) ") } else { String::new() };
+    let count = if unread > 0 {
+        format!("({unread}) ")
+    } else {
+        String::new()
+    };
     match name {
         Some(name) => format!("{count}{name} · Tertulia"),
         None => format!("{count}Tertulia"),
@@ -68,9 +81,17 @@ pub fn hue(id: i64) -> i64 {
 /// The letters in an avatar: the first of the first two words.
 pub fn initials(name: &str) -> String {
     let words = name.split(|c: char| c.is_whitespace() || "._-".contains(c));
-    let first = words.filter_map(|word| word.chars().find(|c| c.is_alphanumeric()).or_else(|| word.chars().next()));
+    let first = words.filter_map(|word| {
+        word.chars()
+            .find(|c| c.is_alphanumeric())
+            .or_else(|| word.chars().next())
+    });
     let letters: String = first.take(2).flat_map(char::to_uppercase).collect();
-    if letters.is_empty() { "#".into() } else { letters }
+    if letters.is_empty() {
+        "#".into()
+    } else {
+        letters
+    }
 }
 
 #[cfg(test)]
@@ -79,7 +100,14 @@ mod tests {
 
     #[test]
     fn an_avatar_shows_the_first_letters_of_two_words() {
-        for (name, letters) in [("ada", "A"), ("Ada Lovelace King", "AL"), ("ada.l", "AL"), ("Émile", "É"), ("🎉 party", "🎉P"), ("#", "#")] {
+        for (name, letters) in [
+            ("ada", "A"),
+            ("Ada Lovelace King", "AL"),
+            ("ada.l", "AL"),
+            ("Émile", "É"),
+            ("🎉 party", "🎉P"),
+            ("#", "#"),
+        ] {
             assert_eq!(initials(name), letters, "{name}");
         }
     }

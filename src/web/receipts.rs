@@ -27,7 +27,11 @@ pub async fn read(
     Form(form): Form<ReadUpTo>,
 ) -> Result<StatusCode, Problem> {
     site.limits.receipt(member.user.id())?;
-    let seq = Seq::parse(&form.seq).map_err(|_| Error::invalid("seq", "This is no message's number."))?;
-    site.app.chat.mark_read(member.room, member.user.id(), seq).await?;
+    let seq =
+        Seq::parse(&form.seq).map_err(|_| Error::invalid("seq", "This is no message's number."))?;
+    site.app
+        .chat
+        .mark_read(member.room, member.user.id(), seq)
+        .await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -16,6 +16,7 @@ use super::{
 };
 use crate::{
     clock::UnixMillis,
+    domain::receipts::Position,
     error::Error,
     ids::{Rev, RoomId, Seq},
 };
@@ -30,7 +31,10 @@ struct Live {
 
 impl Live {
     fn new(room: Option<RoomId>, rev: Rev) -> Self {
-        let url = room.map_or_else(|| "/live".into(), |room| format!("/live?room={room}&rev={rev}"));
+        let url = room.map_or_else(
+            || "/live".into(),
+            |room| format!("/live?room={room}&rev={rev}"),
+        );
         Self { room, url, rev }
     }
 }
@@ -92,7 +96,11 @@ pub async fn show_lobby(
     let page = Page::of(site, user.person(), &look, page::title(lobby.total, None));
     let live = Live::new(None, Rev(0));
     let model = LobbyPage { page, lobby, live };
-    let template = if wants.fragment() { "rooms/_empty.html" } else { "rooms/lobby.html" };
+    let template = if wants.fragment() {
+        "rooms/_empty.html"
+    } else {
+        "rooms/lobby.html"
+    };
     Ok(html(site.templates.render(template, model)))
 }
 
@@ -105,11 +113,29 @@ pub async fn show_room(
     wants: Wants,
     Query(part): Query<Part>,
 ) -> Result<Response, Problem> {
-    let place = |text: Option<String>| text.map(|text| Seq::parse(&text).map_err(|_| Problem::Malformed)).transpose();
-    let older_only = wants.fragment() && req.headers().get("hx-target").is_some_and(|target| target == "li#older");
+    let place = |text: Option<String>| {
+        text.map(|text| Seq::parse(&text).map_err(|_| Problem::Malformed))
+            .transpose()
+    };
+    let older_only = wants.fragment()
+        && req
+            .headers()
+            .get("hx-target")
+            .is_some_and(|target| target == "li#older");
     match (place(part.before)?, place(part.at)?) {
         (Some(before), None) if older_only => older(site, &member, &look, before).await,
-        (before, at) => room_page(site, &member, &look, &wants, before, at, ComposerView::empty(member.room.id)).await,
+        (before, at) => {
+            room_page(
+                site,
+                &member,
+                &look,
+                &wants,
+                before,
+                at,
+                ComposerView::empty(member.room.id),
+            )
+            .await
+        }
     }
 }
 
@@ -128,37 +154,80 @@ pub async fn room_page(
     let (history, rev) = match (before, at) {
         (_, Some(at)) => {
             let found = chat.around(room, at).await?;
-            (HistoryView::new(room, &found, eyes).around(room, at, &found), found.rev)
+            (
+                HistoryView::new(room, &found, eyes).around(room, at, &found),
+                found.rev,
+            )
         }
         (Some(before), None) => {
             let found = chat.before(room, before).await?;
-            (HistoryView::new(room, &found, eyes).around(room, before, &found), found.rev)
+            (
+                HistoryView::new(room, &found, eyes).around(room, before, &found),
+                found.rev,
+            )
         }
         (None, None) => {
             let read = chat.read_seq(room, user.id()).await?;
             let found = chat.newest(room, read).await?;
             let last = found.messages.last().map_or(Seq(0), |last| last.seq);
-            (HistoryView::new(room, &found, eyes).with_divider(read, last, &found), found.rev)
+            (
+                HistoryView::new(room, &found, eyes).with_divider(read, last, &found),
+                found.rev,
+            )
         }
     };
     let head = RoomView::new(room, user.id());
     let live = Live::new(Some(room.id), rev);
     if wants.fragment() {
         let total = total(site, user).await?;
-        let page = Page::of(site, user.person(), look, page::title(total, Some(&head.name)));
-        let model = RoomPage { page, lobby: None, room: head, history, composer, live };
-        return Ok(html(site.templates.render("rooms/_conversation.html", model)));
+        let page = Page::of(
+            site,
+            user.person(),
+            look,
+            page::title(total, Some(&head.name)),
+        );
+        let model = RoomPage {
+            page,
+            lobby: None,
+            room: head,
+            history,
+            composer,
+            live,
+        };
+        return Ok(html(
+            site.templates.render("rooms/_conversation.html", model),
+        ));
     }
     let lobby = lobby_view(site, user, look, Some(room.id)).await?;
-    let page = Page::of(site, user.person(), look, page::title(lobby.total, Some(&head.name)));
-    let model = RoomPage { page, lobby: Some(lobby), room: head, history, composer, live };
+    let page = Page::of(
+        site,
+        user.person(),
+        look,
+        page::title(lobby.total, Some(&head.name)),
+    );
+    let model = RoomPage {
+        page,
+        lobby: Some(lobby),
+        room: head,
+        history,
+        composer,
+        live,
+    };
     Ok(html(site.templates.render("rooms/room.html", model)))
 }
 
-async fn older(site: &Arc<Site>, member: &Member, look: &Look, before: Seq) -> Result<Response, Problem> {
+async fn older(
+    site: &Arc<Site>,
+    member: &Member,
+    look: &Look,
+    before: Seq,
+) -> Result<Response, Problem> {
     let found = site.app.chat.before(&member.room, before).await?;
     let history = HistoryView::new(&member.room, &found, eyes(site, &member.user, look));
-    Ok(html(site.templates.render("messages/_history.html", Older { history })))
+    Ok(html(
+        site.templates
+            .render("messages/_history.html", Older { history }),
+    ))
 }
 
 #[handler]
@@ -185,15 +254,24 @@ pub async fn open_direct(
 
 /// How the viewer of this request sees things, now.
 pub fn eyes<'a>(site: &Site, user: &CurrentUser, look: &'a Look) -> Eyes<'a> {
-    Eyes { user: user.id(), zone: &look.zone, now: site.app.clock.now() }
+    Eyes {
+        user: user.id(),
+        zone: &look.zone,
+        now: site.app.clock.now(),
+    }
 }
 
-async fn lobby_view(site: &Site, user: &CurrentUser, look: &Look, open: Option<RoomId>) -> Result<LobbyView, Error> {
+async fn lobby_view(
+    site: &Site,
+    user: &CurrentUser,
+    look: &Look,
+    open: Option<RoomId>,
+) -> Result<LobbyView, Error> {
     let lobby = site.app.chat.lobby(user.id(), UnixMillis(0)).await?;
     Ok(LobbyView::new(&lobby, open, eyes(site, user, look)))
 }
 
 async fn total(site: &Site, user: &CurrentUser) -> Result<i64, Error> {
     let positions = site.app.chat.positions(user.id()).await?;
-    Ok(positions.iter().map(|position| (position.last_seq.0 - position.read_seq.0).max(0)).sum())
+    Ok(positions.iter().map(Position::unread).sum())
 }

@@ -9,10 +9,13 @@ use super::{
 };
 use crate::{
     clock::UnixMillis,
-    domain::{body, messages::History},
+    domain::{
+        body,
+        messages::History,
+        rooms::{Lobby, LobbyRoom},
+    },
     ids::{Rev, RoomId, Seq, UserId},
     records::{Message, Person, Room, RoomKind},
-    store::room::{Lobby, LobbyRoom},
 };
 
 /// Messages of one author this close together stand in one group.
@@ -145,21 +148,41 @@ pub struct Divider {
 impl HistoryView {
     /// `history` as `eyes` see it.
     pub fn new(room: &Room, history: &History, eyes: Eyes<'_>) -> Self {
-        let messages: Vec<_> = history.messages.iter().map(|message| MessageView::new(room, message, eyes)).collect();
+        let messages: Vec<_> = history
+            .messages
+            .iter()
+            .map(|message| MessageView::new(room, message, eyes))
+            .collect();
         let first = history.messages.first().filter(|_| history.older);
         let older = first.map(|first| OlderView {
             href: format!("/rooms/{}?before={}", room.id, first.seq),
-            day: messages.first().is_some_and(|it| it.day.is_none()).then(|| eyes.zone.day_label(first.created, eyes.now)),
+            day: messages
+                .first()
+                .is_some_and(|it| it.day.is_none())
+                .then(|| eyes.zone.day_label(first.created, eyes.now)),
         });
-        Self { room_id: room.id, messages, older, newer: None, divider: None, at: None }
+        Self {
+            room_id: room.id,
+            messages,
+            older,
+            newer: None,
+            divider: None,
+            at: None,
+        }
     }
 
     /// With the line above what is unread after `read`.
     pub fn with_divider(mut self, read: Seq, last: Seq, history: &History) -> Self {
         let count = last.0 - read.0;
-        let on_page = history.messages.first().is_some_and(|first| first.seq.0 <= read.0 + 1);
+        let on_page = history
+            .messages
+            .first()
+            .is_some_and(|first| first.seq.0 <= read.0 + 1);
         if count > 0 && on_page {
-            self.divider = Some(Divider { before: Seq(read.0 + 1), count });
+            self.divider = Some(Divider {
+                before: Seq(read.0 + 1),
+                count,
+            });
         }
         self
     }
@@ -168,7 +191,9 @@ impl HistoryView {
     pub fn around(mut self, room: &Room, at: Seq, history: &History) -> Self {
         self.at = Some(at);
         let last = history.messages.last().filter(|_| history.newer);
-        self.newer = last.map(|last| NewerView { href: format!("/rooms/{}?at={}", room.id, last.seq) });
+        self.newer = last.map(|last| NewerView {
+            href: format!("/rooms/{}?at={}", room.id, last.seq),
+        });
         self
     }
 }
@@ -193,7 +218,14 @@ impl RoomView {
             RoomKind::Public { .. } => "Room · everyone here can read and write",
             RoomKind::Direct { .. } => "Only the two of you",
         };
-        Self { id: room.id, kind: kind(room), initials: initials(&name), name, hue, subtitle }
+        Self {
+            id: room.id,
+            kind: kind(room),
+            initials: initials(&name),
+            name,
+            hue,
+            subtitle,
+        }
     }
 }
 
@@ -209,12 +241,21 @@ pub struct ComposerView {
 impl ComposerView {
     /// Empty, with a fresh key.
     pub fn empty(room: RoomId) -> Self {
-        Self { room_id: room, key: format!("{:032x}", rand::random::<u128>()), body: String::new(), error: None }
+        Self {
+            room_id: room,
+            key: format!("{:032x}", rand::random::<u128>()),
+            body: String::new(),
+            error: None,
+        }
     }
 
     /// What came back, with what to say about it.
     pub fn refused(room: RoomId, body: String, error: &'static str) -> Self {
-        Self { body, error: Some(error), ..Self::empty(room) }
+        Self {
+            body,
+            error: Some(error),
+            ..Self::empty(room)
+        }
     }
 }
 
@@ -232,7 +273,10 @@ pub struct LobbyView {
 impl LobbyView {
     /// `lobby` as `eyes` see it, with the room `open` highlighted and already read.
     pub fn new(lobby: &Lobby, open: Option<RoomId>, eyes: Eyes<'_>) -> Self {
-        let mut view = Self { at: eyes.now, ..Self::default() };
+        let mut view = Self {
+            at: eyes.now,
+            ..Self::default()
+        };
         for listed in &lobby.rooms {
             let row = RowView::room(listed, open, eyes);
             view.total += row.unread;
@@ -241,14 +285,25 @@ impl LobbyView {
                 RoomKind::Public { .. } => view.rooms.push(row),
             }
         }
-        view.people = lobby.people.iter().map(|(person, joined)| RowView::person(person, *joined)).collect();
+        view.people = lobby
+            .people
+            .iter()
+            .map(|(person, joined)| RowView::person(person, *joined))
+            .collect();
         view
     }
 
     /// The lines with the list that each belongs to.
     pub fn into_rows(self) -> Vec<(&'static str, RowView)> {
-        let lists = [("chats", self.chats), ("rooms", self.rooms), ("people", self.people)];
-        lists.into_iter().flat_map(|(list, rows)| rows.into_iter().map(move |row| (list, row))).collect()
+        let lists = [
+            ("chats", self.chats),
+            ("rooms", self.rooms),
+            ("people", self.people),
+        ];
+        lists
+            .into_iter()
+            .flat_map(|(list, rows)| rows.into_iter().map(move |row| (list, row)))
+            .collect()
     }
 }
 
@@ -325,7 +380,11 @@ fn preview(room: &Room, message: &Message, user: UserId) -> PreviewView {
     let mine = message.author.id == user;
     let by_name = !mine && matches!(room.kind, RoomKind::Public { .. });
     PreviewView {
-        text: message.body.as_deref().map(body::preview).unwrap_or_default(),
+        text: message
+            .body
+            .as_deref()
+            .map(body::preview)
+            .unwrap_or_default(),
         mine,
         author: by_name.then(|| message.author.name.to_string()),
         deleted: message.body.is_none(),

@@ -44,7 +44,7 @@ async fn edits(window: &Window, seq: u64, text: &str) {
     window
         .clicks(&format!("#message-{seq} form.edit button"))
         .await;
-    sees(window, seq, text).await;
+    sees(window, seq, &text.replace('*', "")).await;
 }
 
 async fn deletes(window: &Window, seq: u64) {
@@ -63,10 +63,10 @@ async fn reload_changes_nothing(window: &Window) {
     let before = window.messages().await;
     window.reloads().await;
     window.waits_for("#messages > li.message").await;
-    similar_asserts(&before, &window.messages().await);
+    is_the_same(&before, &window.messages().await);
 }
 
-fn similar_asserts(before: &str, after: &str) {
+fn is_the_same(before: &str, after: &str) {
     let different = before
         .lines()
         .zip(after.lines())
@@ -189,19 +189,8 @@ async fn a_long_history_is_read_upwards_without_a_reload() {
     window.clicks(&format!("#room-{room} a")).await;
     sees(&window, 160, "message 160").await;
     let all = "document.querySelectorAll('#messages > li.message').length === 160";
-    for _ in 0..3 {
-        window
-            .evaluates("document.querySelector('#older')?.scrollIntoView()")
-            .await;
-        window
-            .waits_until("!document.querySelector('#older a')?.matches('.htmx-request')")
-            .await;
-    }
-    window
-        .waits_until(&format!(
-            "(document.querySelector('#older')?.scrollIntoView(), {all})"
-        ))
-        .await;
+    let upwards = format!("(document.querySelector('#log').scrollTop = -1e9, {all})");
+    window.waits_until(&upwards).await;
     let order = "[...document.querySelectorAll('#messages > li.message')].every((li, at) => li.dataset.seq == at + 1)";
     assert_eq!(window.evaluates(order).await, true);
     assert_eq!(window.evaluates("window.stillTheSamePage").await, true);

@@ -121,3 +121,29 @@ async fn what_is_new_stands_below_a_line() {
     assert_eq!(order, ["message-1", "divider", "message-2", "message-3"]);
     assert!(!ada.room(room).await.has("#divider"));
 }
+
+#[tokio::test]
+async fn everyone_reads_days_and_times_in_their_own_zone() {
+    let town = Town::start().await;
+    let (ada, ben) = town.ada_and_ben().await;
+    let room = ada.creates_room("General").await;
+    ben.has_cookie("tz", "Pacific%2FAuckland");
+    let (mut hers, mut his) = (ada.listens(room, 0).await, ben.listens(room, 0).await);
+    ada.posts(room, "noon here").await;
+    hers.hears(">12:00<").await;
+    his.hears(">01:00<").await;
+    assert_eq!(
+        ada.room(room).await.texts("#message-1 .meta time"),
+        ["12:00"]
+    );
+    let page = ben.room(room).await;
+    assert_eq!(page.texts("#message-1 .meta time"), ["01:00"]);
+    assert_eq!(page.attrs("#messages > li.day", "id"), ["day-2026-03-05"]);
+
+    town.clock().advance(Duration::from_secs(12 * 60 * 60));
+    assert_eq!(
+        ada.room(room).await.texts("#messages > li.day"),
+        ["Yesterday"]
+    );
+    assert_eq!(ben.room(room).await.texts("#messages > li.day"), ["Today"]);
+}

@@ -97,7 +97,8 @@ async fn a_room_is_as_it_was() {
     let town = Town::start().await;
     let (ada, ben, room) = lively_room(&town).await;
     looks_like("room", &ada.room(room).await);
-    ben.reads(room, 2).await;
+    ada.posts(room, "One more thing").await;
+    ada.posts(room, "And another").await;
     looks_like("room_of_the_other_with_unread", &ben.room(room).await);
     looks_like(
         "room_fragment",
@@ -161,6 +162,10 @@ async fn forms_and_answers_are_as_they_were() {
         &ada.fetches(&format!("{path}/1/edit"), "li#message-1").await,
     );
     looks_like("edit_page", &ada.gets(&format!("{path}/1/edit")).await);
+    looks_like(
+        "message_fragment",
+        &ada.fetches(&format!("{path}/1"), "ol#messages").await,
+    );
     looks_like("edit_refused", &ada.tries_to_edit(room, 1, "").await);
     let refused = ada
         .submits(&format!("{path}/1/edit"), &[("body", "")])
@@ -210,6 +215,10 @@ async fn errors_are_as_they_were() {
             .fetches("/rooms/1", "section#conversation")
             .await,
     );
+    let elsewhere = ada
+        .asks(Method::GET, "/")
+        .header("host", "elsewhere.example");
+    looks_like("error_421", &elsewhere.sends().await);
     looks_like(
         "error_413",
         &ada.submits("/rooms", &[("name", &"x".repeat(1024 * 1024))])

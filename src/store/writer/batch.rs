@@ -9,8 +9,8 @@ use std::{
 };
 
 use sea_orm::{
-    ActiveValue::Set, ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait, FromQueryResult,
-    SqliteTransactionMode, TransactionOptions, TransactionTrait, Value,
+    ActiveValue::Set, ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait,
+    FromQueryResult, SqliteTransactionMode, TransactionOptions, TransactionTrait, Value,
 };
 use sha2::{Digest, Sha256};
 
@@ -62,8 +62,15 @@ pub(super) async fn commit(
         DbBackend::Sqlite => Some(SqliteTransactionMode::Immediate),
         _ => None,
     };
-    let options = TransactionOptions { sqlite_transaction_mode: immediate, ..Default::default() };
-    let tx = store.write.begin_with_options(options).await.map_err(failure)?;
+    let options = TransactionOptions {
+        sqlite_transaction_mode: immediate,
+        ..Default::default()
+    };
+    let tx = store
+        .write
+        .begin_with_options(options)
+        .await
+        .map_err(failure)?;
     let plans = plan(&tx, writes).await?;
     let mut ends = take_numbers(&tx, now, &plans).await?;
     let mut results: Vec<Result<Written>> = Vec::with_capacity(plans.len());
@@ -96,14 +103,20 @@ pub(super) async fn commit(
             }
             Plan::Read(room, user, seq) => {
                 let read_seq = mark_read(&tx, &room, user, seq, now).await?;
-                committed.extend(read_seq.map(|read_seq| Committed { room, change: Change::Read { user, read_seq } }));
+                committed.extend(read_seq.map(|read_seq| Committed {
+                    room,
+                    change: Change::Read { user, read_seq },
+                }));
                 Ok(Written::Read)
             }
         };
         results.push(result);
     }
     if !inserts.is_empty() {
-        message::Entity::insert_many(inserts).exec_without_returning(&tx).await.map_err(failure)?;
+        message::Entity::insert_many(inserts)
+            .exec_without_returning(&tx)
+            .await
+            .map_err(failure)?;
         move_authors(&tx, read, now).await?;
     }
     tx.commit().await.map_err(failure)?;
@@ -117,7 +130,10 @@ fn change(
     kind: fn(Arc<Message>) -> Change,
 ) -> Written {
     let message = Arc::new(message);
-    committed.push(Committed { room, change: kind(message.clone()) });
+    committed.push(Committed {
+        room,
+        change: kind(message.clone()),
+    });
     Written::Message(message)
 }
 
@@ -143,16 +159,27 @@ async fn plan(tx: &DatabaseTransaction, writes: Vec<Write>) -> Result<Vec<Plan>>
                     Plan::Post(new, digest)
                 }
             }
-            Write::Edit { room, seq, author, body } => match find(tx, room.id, seq).await? {
-                Some(message) if message.author.id != author || message.body.is_none() => Plan::Settled(Err(Error::NotFound)),
+            Write::Edit {
+                room,
+                seq,
+                author,
+                body,
+            } => match find(tx, room.id, seq).await? {
+                Some(message) if message.author.id != author || message.body.is_none() => {
+                    Plan::Settled(Err(Error::NotFound))
+                }
                 Some(_) if deleted.contains(&(room.id, seq)) => Plan::Settled(Err(Error::NotFound)),
-                Some(message) if message.body.as_deref() == Some(body.as_str()) => Plan::Settled(Ok(Written::Message(Arc::new(message)))),
+                Some(message) if message.body.as_deref() == Some(body.as_str()) => {
+                    Plan::Settled(Ok(Written::Message(Arc::new(message))))
+                }
                 Some(message) => Plan::Edit(room, message, body),
                 None => Plan::Settled(Err(Error::NotFound)),
             },
             Write::Delete { room, seq, author } => match find(tx, room.id, seq).await? {
                 Some(message) if message.author.id != author => Plan::Settled(Err(Error::NotFound)),
-                Some(message) if message.body.is_none() || !deleted.insert((room.id, seq)) => Plan::Settled(Ok(Written::Message(Arc::new(message)))),
+                Some(message) if message.body.is_none() || !deleted.insert((room.id, seq)) => {
+                    Plan::Settled(Ok(Written::Message(Arc::new(message))))
+                }
                 Some(message) => Plan::Delete(room, message),
                 None => Plan::Settled(Err(Error::NotFound)),
             },
@@ -162,7 +189,9 @@ async fn plan(tx: &DatabaseTransaction, writes: Vec<Write>) -> Result<Vec<Plan>>
     Ok(plans)
 }
 
-const OTHER_MESSAGE: Error = Error::Conflict { words: "This key already belongs to another message." };
+const OTHER_MESSAGE: Error = Error::Conflict {
+    words: "This key already belongs to another message.",
+};
 
 /// A stored post, as far as telling a retry from a mistake needs it.
 #[derive(FromQueryResult)]
@@ -174,7 +203,10 @@ struct Known {
     digest: String,
 }
 
-async fn known_keys(tx: &DatabaseTransaction, writes: &[Write]) -> Result<HashMap<(UserId, String), Known>> {
+async fn known_keys(
+    tx: &DatabaseTransaction,
+    writes: &[Write],
+) -> Result<HashMap<(UserId, String), Known>> {
     let mut values: Vec<Value> = Vec::new();
     for write in writes {
         if let Write::Post(new) = write {
@@ -184,26 +216,53 @@ async fn known_keys(tx: &DatabaseTransaction, writes: &[Write]) -> Result<HashMa
     if values.is_empty() {
         return Ok(HashMap::new());
     }
-    let pairs: Vec<String> = (0..values.len() / 2).map(|i| format!("(${}, ${})", 2 * i + 1, 2 * i + 2)).collect();
-    let sql = format!("SELECT author_id, key, room_id, seq, digest FROM messages WHERE (author_id, key) IN (VALUES {})", pairs.join(", "));
-    let rows = Known::find_by_statement(statement(tx, &sql, values)).all(tx).await.map_err(failure)?;
-    Ok(rows.into_iter().map(|row| ((UserId(row.author_id), row.key.clone()), row)).collect())
+    let pairs: Vec<String> = (0..values.len() / 2)
+        .map(|i| format!("(${}, ${})", 2 * i + 1, 2 * i + 2))
+        .collect();
+    let sql = format!(
+        "SELECT author_id, key, room_id, seq, digest FROM messages WHERE (author_id, key) IN (VALUES {})",
+        pairs.join(", ")
+    );
+    let rows = Known::find_by_statement(statement(tx, &sql, values))
+        .all(tx)
+        .await
+        .map_err(failure)?;
+    Ok(rows
+        .into_iter()
+        .map(|row| ((UserId(row.author_id), row.key.clone()), row))
+        .collect())
 }
 
 /// A post whose key is stored already: the same message again, or a mistake of the client's.
-async fn repeated(tx: &DatabaseTransaction, stored: &Known, new: &NewMessage, digest: &str) -> Result<Result<Written>> {
+async fn repeated(
+    tx: &DatabaseTransaction,
+    stored: &Known,
+    new: &NewMessage,
+    digest: &str,
+) -> Result<Result<Written>> {
     // A deleted message keeps no digest of its text, so any retry of its key is taken for the same one.
-    let same = stored.room_id == new.room.id.0 && (stored.digest == digest || stored.digest.is_empty());
+    let same =
+        stored.room_id == new.room.id.0 && (stored.digest == digest || stored.digest.is_empty());
     if !same {
         return Ok(Err(OTHER_MESSAGE));
     }
-    let message = find(tx, new.room.id, Seq(stored.seq)).await?.ok_or(Error::NotFound)?;
+    let message = find(tx, new.room.id, Seq(stored.seq))
+        .await?
+        .ok_or(Error::NotFound)?;
     Ok(Ok(Written::Message(Arc::new(message))))
 }
 
 async fn find(tx: &DatabaseTransaction, room: RoomId, seq: Seq) -> Result<Option<Message>> {
-    let wanted = statement(tx, &format!("{SELECT} AND m.seq = $2"), [room.0.into(), seq.0.into()]);
-    Ok(MessageRow::find_by_statement(wanted).one(tx).await.map_err(failure)?.map(MessageRow::message))
+    let wanted = statement(
+        tx,
+        &format!("{SELECT} AND m.seq = $2"),
+        [room.0.into(), seq.0.into()],
+    );
+    Ok(MessageRow::find_by_statement(wanted)
+        .one(tx)
+        .await
+        .map_err(failure)?
+        .map(MessageRow::message))
 }
 
 #[derive(FromQueryResult)]
@@ -219,7 +278,11 @@ struct Last {
 }
 
 /// Takes all numbers that the plans need, room by room in the order of their ids (so two nodes cannot deadlock).
-async fn take_numbers(tx: &DatabaseTransaction, now: UnixMillis, plans: &[Plan]) -> Result<BTreeMap<RoomId, End>> {
+async fn take_numbers(
+    tx: &DatabaseTransaction,
+    now: UnixMillis,
+    plans: &[Plan],
+) -> Result<BTreeMap<RoomId, End>> {
     let mut needs: BTreeMap<RoomId, (i64, i64)> = BTreeMap::new();
     for plan in plans {
         match plan {
@@ -227,7 +290,9 @@ async fn take_numbers(tx: &DatabaseTransaction, now: UnixMillis, plans: &[Plan])
                 let need = needs.entry(new.room.id).or_default();
                 (need.0, need.1) = (need.0 + 1, need.1 + 1);
             }
-            Plan::Edit(room, ..) | Plan::Delete(room, _) => needs.entry(room.id).or_default().1 += 1,
+            Plan::Edit(room, ..) | Plan::Delete(room, _) => {
+                needs.entry(room.id).or_default().1 += 1
+            }
             Plan::Settled(_) | Plan::Same(_) | Plan::Read(..) => {}
         }
     }
@@ -235,24 +300,43 @@ async fn take_numbers(tx: &DatabaseTransaction, now: UnixMillis, plans: &[Plan])
     for (room, (posts, changes)) in needs {
         let sql = "UPDATE rooms SET last_seq = last_seq + $1, last_rev = last_rev + $2, changed = $3 WHERE id = $4 RETURNING last_seq, last_rev";
         let values = [posts.into(), changes.into(), now.0.into(), room.0.into()];
-        let taken = Taken::find_by_statement(statement(tx, sql, values)).one(tx).await.map_err(failure)?;
+        let taken = Taken::find_by_statement(statement(tx, sql, values))
+            .one(tx)
+            .await
+            .map_err(failure)?;
         let taken = taken.ok_or_else(|| Error::Internal(format!("room {room} has no row")))?;
         let seq = taken.last_seq - posts;
         let mut last = None;
         if posts > 0 && seq > 0 {
             let sql = "SELECT author_id, created FROM messages WHERE room_id = $1 AND seq = $2";
             let wanted = statement(tx, sql, [room.0.into(), seq.into()]);
-            last = Last::find_by_statement(wanted).one(tx).await.map_err(failure)?;
+            last = Last::find_by_statement(wanted)
+                .one(tx)
+                .await
+                .map_err(failure)?;
         }
-        let previous = last.map(|last| Previous { author: UserId(last.author_id), created: UnixMillis(last.created) });
-        ends.insert(room, End { seq, rev: taken.last_rev - changes, previous });
+        let previous = last.map(|last| Previous {
+            author: UserId(last.author_id),
+            created: UnixMillis(last.created),
+        });
+        ends.insert(
+            room,
+            End {
+                seq,
+                rev: taken.last_rev - changes,
+                previous,
+            },
+        );
     }
     Ok(ends)
 }
 
 fn numbered(end: &mut End, new: &NewMessage, now: UnixMillis) -> Message {
     (end.seq, end.rev) = (end.seq + 1, end.rev + 1);
-    let previous = end.previous.replace(Previous { author: new.author.id, created: now });
+    let previous = end.previous.replace(Previous {
+        author: new.author.id,
+        created: now,
+    });
     Message {
         room: new.room.id,
         seq: Seq(end.seq),
@@ -283,7 +367,13 @@ fn row(message: &Message, key: String, digest: String) -> message::ActiveModel {
 }
 
 /// Gives a stored message its next state: another text, or none, with everything that could tell the text.
-async fn rewrite(tx: &DatabaseTransaction, end: &mut End, message: Message, body: Option<String>, now: UnixMillis) -> Result<Message> {
+async fn rewrite(
+    tx: &DatabaseTransaction,
+    end: &mut End,
+    message: Message,
+    body: Option<String>,
+    now: UnixMillis,
+) -> Result<Message> {
     end.rev += 1;
     let mut row = message::ActiveModel {
         room_id: Set(message.room.0),
@@ -298,10 +388,21 @@ async fn rewrite(tx: &DatabaseTransaction, end: &mut End, message: Message, body
     };
     match body {
         Some(_) => row.edited = Set(Some(now.0)),
-        None => (row.deleted, row.digest, row.edited) = (Set(Some(now.0)), Set(String::new()), Set(None)),
+        None => {
+            (row.deleted, row.digest, row.edited) =
+                (Set(Some(now.0)), Set(String::new()), Set(None))
+        }
     }
-    message::Entity::update(row).exec(tx).await.map_err(failure)?;
-    Ok(Message { rev: Rev(end.rev), body: body.map(Into::into), edited, ..message })
+    message::Entity::update(row)
+        .exec(tx)
+        .await
+        .map_err(failure)?;
+    Ok(Message {
+        rev: Rev(end.rev),
+        body: body.map(Into::into),
+        edited,
+        ..message
+    })
 }
 
 const UPSERT: &str = "\
@@ -312,16 +413,31 @@ ON CONFLICT (room_id, user_id) DO UPDATE SET
   changed = excluded.changed";
 
 /// Who writes at a room's end has read it.
-async fn move_authors(tx: &DatabaseTransaction, read: BTreeMap<(RoomId, UserId), Seq>, now: UnixMillis) -> Result<()> {
+async fn move_authors(
+    tx: &DatabaseTransaction,
+    read: BTreeMap<(RoomId, UserId), Seq>,
+    now: UnixMillis,
+) -> Result<()> {
     let mut values: Vec<Value> = vec![now.0.into()];
     let mut tuples = Vec::with_capacity(read.len());
     for ((room, user), seq) in read {
         let n = values.len();
-        tuples.push(format!("(${}, ${}, $1, ${}, ${}, $1)", n + 1, n + 2, n + 3, n + 3));
+        tuples.push(format!(
+            "(${}, ${}, $1, ${}, ${}, $1)",
+            n + 1,
+            n + 2,
+            n + 3,
+            n + 3
+        ));
         values.extend([room.0.into(), user.0.into(), seq.0.into()]);
     }
-    let sql = format!("INSERT INTO memberships (room_id, user_id, joined, delivered_seq, read_seq, changed) VALUES {} {UPSERT}", tuples.join(", "));
-    tx.execute_raw(statement(tx, &sql, values)).await.map_err(failure)?;
+    let sql = format!(
+        "INSERT INTO memberships (room_id, user_id, joined, delivered_seq, read_seq, changed) VALUES {} {UPSERT}",
+        tuples.join(", ")
+    );
+    tx.execute_raw(statement(tx, &sql, values))
+        .await
+        .map_err(failure)?;
     Ok(())
 }
 
@@ -331,7 +447,13 @@ struct Moved {
 }
 
 /// Moves one watermark forward, at most to the room's end; `None` when it already stood there.
-async fn mark_read(tx: &DatabaseTransaction, room: &Room, user: UserId, seq: Seq, now: UnixMillis) -> Result<Option<Seq>> {
+async fn mark_read(
+    tx: &DatabaseTransaction,
+    room: &Room,
+    user: UserId,
+    seq: Seq,
+    now: UnixMillis,
+) -> Result<Option<Seq>> {
     let sql = format!(
         "INSERT INTO memberships (room_id, user_id, joined, delivered_seq, read_seq, changed)
          SELECT id, $2, $4, CASE WHEN $3 > last_seq THEN last_seq ELSE $3 END, CASE WHEN $3 > last_seq THEN last_seq ELSE $3 END, $4
@@ -340,7 +462,10 @@ async fn mark_read(tx: &DatabaseTransaction, room: &Room, user: UserId, seq: Seq
          RETURNING read_seq"
     );
     let values = [room.id.0.into(), user.0.into(), seq.0.into(), now.0.into()];
-    let moved = Moved::find_by_statement(statement(tx, &sql, values)).one(tx).await.map_err(failure)?;
+    let moved = Moved::find_by_statement(statement(tx, &sql, values))
+        .one(tx)
+        .await
+        .map_err(failure)?;
     Ok(moved.map(|row| Seq(row.read_seq)))
 }
 

@@ -147,7 +147,9 @@ impl Writer {
     /// `Unknown` after 10 s without an answer.
     pub async fn write(&self, write: Write) -> Result<Written> {
         let (done, answer) = oneshot::channel();
-        self.queue.try_send(Job { write, done }).map_err(|_| Error::Unavailable("the writer's queue is full".into()))?;
+        self.queue
+            .try_send(Job { write, done })
+            .map_err(|_| Error::Unavailable("the writer's queue is full".into()))?;
         match timeout(PATIENCE, answer).await {
             Ok(Ok(result)) => result,
             Ok(Err(_)) => Err(Error::Unavailable("the writer has stopped".into())),
@@ -176,7 +178,8 @@ async fn run(
             taken = waiting.recv_many(&mut jobs, BATCH) => if taken == 0 { return },
         }
         // Who has stopped waiting (a dropped request) still gets the message stored: its client may retry with the key.
-        let (writes, callers): (Vec<_>, Vec<_>) = jobs.drain(..).map(|job| (job.write, job.done)).unzip();
+        let (writes, callers): (Vec<_>, Vec<_>) =
+            jobs.drain(..).map(|job| (job.write, job.done)).unzip();
         let results = match batch::commit(&store, clock.now(), writes).await {
             Ok((results, committed)) => {
                 on_commit(committed);

@@ -4,6 +4,7 @@
 //! made to see different ones (request smuggling, RFC 9112 section 11.2). Works on bytes alone:
 //! it must not know sockets, clocks or routes.
 
+use crate::web::headers::BASELINE;
 use poem::http::Uri;
 
 /// The longest request line, in bytes.
@@ -38,23 +39,34 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// The whole answer, which ends the connection. It repeats nothing of the request.
+    /// The whole answer, which ends the connection. It repeats nothing of the request. Its body is a fragment
+    /// of the same shape as `errors/_error.html`, because a form that htmx sent may be what was refused.
     pub fn answer(self) -> String {
-        let status = match self {
-            Refusal::Malformed => "400 Bad Request",
-            Refusal::BodyTooLarge => "413 Content Too Large",
-            Refusal::TargetTooLong => "414 URI Too Long",
-            Refusal::Compressed => "415 Unsupported Media Type",
-            Refusal::HeadTooLarge => "431 Request Header Fields Too Large",
+        let (status, words) = match self {
+            Refusal::Malformed => ("400 Bad Request", "The server could not read this request."),
+            Refusal::BodyTooLarge => (
+                "413 Content Too Large",
+                "That is more than this server takes at once.",
+            ),
+            Refusal::TargetTooLong => ("414 URI Too Long", "This address is too long."),
+            Refusal::Compressed => (
+                "415 Unsupported Media Type",
+                "The server does not read this kind of content.",
+            ),
+            Refusal::HeadTooLarge => (
+                "431 Request Header Fields Too Large",
+                "This request has too many headers. Deleting this site's cookies may help.",
+            ),
         };
+        let body = format!("<p class=\"error\" data-error=\"{}\">{words}</p>", &status[..3]);
+        let baseline: String = BASELINE
+            .iter()
+            .map(|(name, value)| format!("{name}: {value}\r\n"))
+            .collect();
         format!(
-            "HTTP/1.1 {status}\r\n\
-             Connection: close\r\n\
-             Content-Length: 0\r\n\
-             Cache-Control: no-store\r\n\
-             Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n\
-             Referrer-Policy: same-origin\r\n\
-             X-Content-Type-Options: nosniff\r\n\r\n"
+            "HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: {}\r\n\
+             content-type: text/html; charset=utf-8\r\ncache-control: no-store\r\n{baseline}\r\n{body}",
+            body.len()
         )
     }
 }

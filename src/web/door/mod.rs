@@ -94,6 +94,7 @@ impl Door {
     }
 
     /// Sets other limits, for the connections to come.
+    #[cfg(test)]
     #[must_use]
     pub fn with_limits(mut self, limits: Limits) -> Door {
         self.places = Arc::new(Semaphore::new(limits.connections));

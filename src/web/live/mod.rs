@@ -14,19 +14,17 @@ use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use super::{
-    Site,
-    page,
+    Site, page,
     views::{Eyes, HistoryView, LobbyView, MessageView, MessagesFrame, RoomView, RowView},
     zone::Zone,
 };
 use crate::{
     clock::UnixMillis,
-    domain::messages::CatchUp,
+    domain::{messages::CatchUp, receipts::Position, rooms::LobbyRoom},
     error::Result,
     ids::{Rev, RoomId, Seq, UserId},
     realtime::{Event, News, Subscription, Topic},
     records::{Message, Room, RoomKind},
-    store::room::LobbyRoom,
 };
 
 pub mod websocket;
@@ -35,8 +33,6 @@ pub mod websocket;
 const LOBBY_PACE: Duration = Duration::from_millis(250);
 /// How much older than the page's own time a change may be and still be sent again: two machines' clocks may differ.
 const CLOCKS_DIFFER: Duration = Duration::from_secs(10);
-/// How many live connections one person may have.
-const MOST_CONNECTIONS: usize = 50;
 
 /// How many live connections each person has in this process.
 #[derive(Debug, Clone, Default)]
@@ -50,15 +46,18 @@ pub struct Connection {
 }
 
 impl Connections {
-    /// Counts one more connection of `user`, unless they have fifty.
-    pub fn open(&self, user: UserId) -> Option<Connection> {
+    /// Counts one more connection of `user`, unless they have `most` already.
+    pub fn open(&self, user: UserId, most: usize) -> Option<Connection> {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let count = all.entry(user).or_default();
-        if *count == MOST_CONNECTIONS {
+        if *count >= most {
             return None;
         }
         *count += 1;
-        Some(Connection { all: self.clone(), user })
+        Some(Connection {
+            all: self.clone(),
+            user,
+        })
     }
 }
 
@@ -102,13 +101,6 @@ struct Count {
     count: i64,
 }
 
-/// Where a room ends and how far the reader has read it.
-#[derive(Debug, Clone, Copy)]
-struct Position {
-    last: Seq,
-    read: Seq,
-}
-
 /// What waits for the next lobby frame about one room: its line, or only its count.
 type Stale = BTreeMap<RoomId, Option<(Arc<Room>, Arc<Message>)>>;
 
@@ -120,7 +112,8 @@ pub struct Reader {
     zone: Zone,
     room: Option<Arc<Room>>,
     rev: Rev,
-    positions: Vec<(RoomId, Position)>,
+    /// Where each room ends and how far it is read, in the order of their ids.
+    positions: Vec<Position>,
     stale: Stale,
     stale_rooms: Vec<Arc<Room>>,
     people: Vec<Event>,
@@ -129,7 +122,13 @@ pub struct Reader {
 
 impl Reader {
     /// A reader of `room` (or of the lobby alone) who has seen the room up to `rev`.
-    pub fn new(site: Arc<Site>, user: UserId, zone: Zone, room: Option<Arc<Room>>, rev: Rev) -> Self {
+    pub fn new(
+        site: Arc<Site>,
+        user: UserId,
+        zone: Zone,
+        room: Option<Arc<Room>>,
+        rev: Rev,
+    ) -> Self {
         Self {
             site,
             user,
@@ -147,7 +146,10 @@ impl Reader {
     /// Listens to everything that concerns this reader.
     pub fn subscribe(&self) -> Subscription {
         let room = self.room.as_ref().map(|room| Topic::Room(room.id));
-        let topics = [Topic::Lobby, Topic::User(self.user)].into_iter().chain(room).collect();
+        let topics = [Topic::Lobby, Topic::User(self.user)]
+            .into_iter()
+            .chain(room)
+            .collect();
         self.site.app.chat.hub.subscribe(topics)
     }
 
@@ -158,10 +160,13 @@ impl Reader {
         if self.room.is_some() {
             frames.extend(self.catch_up_room().await?);
         }
-        let positions = self.site.app.chat.positions(self.user).await?;
-        let position = |it: &crate::store::membership::Position| (it.room, Position { last: it.last_seq, read: it.read_seq });
-        self.positions = positions.iter().map(position).collect();
-        let lobby = self.site.app.chat.lobby(self.user, at.minus(CLOCKS_DIFFER)).await?;
+        self.positions = self.site.app.chat.positions(self.user).await?;
+        let lobby = self
+            .site
+            .app
+            .chat
+            .lobby(self.user, at.minus(CLOCKS_DIFFER))
+            .await?;
         if !lobby.rooms.is_empty() || !lobby.people.is_empty() {
             let view = LobbyView::new(&lobby, self.room.as_ref().map(|room| room.id), self.eyes());
             frames.push(self.lobby_frame(view.into_rows()));
@@ -172,8 +177,12 @@ impl Reader {
     /// Takes one piece of news; returns the frame that must go out for it now, if any.
     pub async fn take(&mut self, news: &News) -> Result<Option<Utf8Bytes>> {
         self.note_for_lobby(&news.event);
-        let Some(room) = self.room.clone() else { return Ok(None) };
-        let Some((_, rev)) = news.event.place().filter(|(place, _)| *place == room.id) else { return Ok(None) };
+        let Some(room) = self.room.clone() else {
+            return Ok(None);
+        };
+        let Some((_, rev)) = news.event.place().filter(|(place, _)| *place == room.id) else {
+            return Ok(None);
+        };
         if rev <= self.rev {
             return Ok(None);
         }
@@ -181,7 +190,10 @@ impl Reader {
             return self.catch_up_room().await;
         }
         self.rev = rev;
-        Ok(news.event.message().map(|(room, message)| self.message_frame(news, room, message)))
+        Ok(news
+            .event
+            .message()
+            .map(|(room, message)| self.message_frame(news, room, message)))
     }
 
     /// When the next lobby frame is due, if there is anything to tell.
@@ -197,7 +209,13 @@ impl Reader {
         let mut rows = Vec::new();
         for room in std::mem::take(&mut self.stale_rooms) {
             let changed = self.site.app.clock.now();
-            let listed = LobbyRoom { room, last_seq: Seq(0), read_seq: Seq(0), changed, last: None };
+            let listed = LobbyRoom {
+                room,
+                last_seq: Seq(0),
+                read_seq: Seq(0),
+                changed,
+                last: None,
+            };
             rows.push(("rooms", RowView::room(&listed, open, self.eyes())));
         }
         for event in std::mem::take(&mut self.people) {
@@ -210,12 +228,22 @@ impl Reader {
             let position = self.position(id);
             match line {
                 Some((room, message)) => {
-                    let list = if matches!(room.kind, RoomKind::Public { .. }) { "rooms" } else { "chats" };
+                    let list = if matches!(room.kind, RoomKind::Public { .. }) {
+                        "rooms"
+                    } else {
+                        "chats"
+                    };
                     let last = Some(message.as_ref().clone());
-                    let listed = LobbyRoom { room, last_seq: position.last, read_seq: position.read, changed: message.created, last };
+                    let listed = LobbyRoom {
+                        room,
+                        last_seq: position.last_seq,
+                        read_seq: position.read_seq,
+                        changed: message.created,
+                        last,
+                    };
                     rows.push((list, RowView::room(&listed, open, self.eyes())));
                 }
-                None => counts.push((id, (position.last.0 - position.read.0).max(0))),
+                None => counts.push((id, position.unread())),
             }
         }
         self.lobby_frame_with(rows, counts)
@@ -226,43 +254,65 @@ impl Reader {
             Event::PersonJoined { person, .. } if person.id == self.user => {}
             Event::PersonJoined { .. } => self.people.push(event.clone()),
             Event::RoomCreated { room } => self.stale_rooms.push(room.clone()),
-            Event::RoomRead { room, user, read_seq } => {
+            Event::RoomRead {
+                room,
+                user,
+                read_seq,
+            } => {
                 if *user == self.user {
                     let position = self.position_mut(room.id);
-                    position.read = position.read.max(*read_seq);
-                    position.last = position.last.max(*read_seq);
+                    position.read_seq = position.read_seq.max(*read_seq);
+                    position.last_seq = position.last_seq.max(*read_seq);
                     self.stale.entry(room.id).or_default();
                 }
             }
-            Event::MessagePosted { room, message } | Event::MessageEdited { room, message } | Event::MessageDeleted { room, message } => {
+            Event::MessagePosted { room, message }
+            | Event::MessageEdited { room, message }
+            | Event::MessageDeleted { room, message } => {
                 let mine = message.author.id == self.user;
                 let posted = matches!(event, Event::MessagePosted { .. });
                 let position = self.position_mut(room.id);
-                let is_last = message.seq >= position.last;
-                position.last = position.last.max(message.seq);
+                let is_last = message.seq >= position.last_seq;
+                position.last_seq = position.last_seq.max(message.seq);
                 if mine && posted {
-                    position.read = position.read.max(message.seq);
+                    position.read_seq = position.read_seq.max(message.seq);
                 }
                 if is_last {
-                    self.stale.insert(room.id, Some((room.clone(), message.clone())));
+                    self.stale
+                        .insert(room.id, Some((room.clone(), message.clone())));
                 }
             }
         }
     }
 
     async fn catch_up_room(&mut self) -> Result<Option<Utf8Bytes>> {
-        let Some(room) = self.room.clone() else { return Ok(None) };
+        let Some(room) = self.room.clone() else {
+            return Ok(None);
+        };
         let rendered = match self.site.app.chat.catch_up(&room, self.rev).await? {
             CatchUp::Changes(changed) => {
-                let Some(rev) = changed.iter().map(|message| message.rev).max() else { return Ok(None) };
+                let Some(rev) = changed.iter().map(|message| message.rev).max() else {
+                    return Ok(None);
+                };
                 self.rev = rev;
-                let messages: Vec<_> = changed.iter().map(|message| MessageView::new(&room, message, self.eyes())).collect();
-                self.site.templates.render("live/_messages.html", MessagesFrame { messages: &messages, rev: Some(rev) })
+                let messages: Vec<_> = changed
+                    .iter()
+                    .map(|message| MessageView::new(&room, message, self.eyes()))
+                    .collect();
+                self.site.templates.render(
+                    "live/_messages.html",
+                    MessagesFrame {
+                        messages: &messages,
+                        rev: Some(rev),
+                    },
+                )
             }
             CatchUp::Afresh(found) => {
                 let (history, rev) = (HistoryView::new(&room, &found, self.eyes()), found.rev);
                 self.rev = rev;
-                self.site.templates.render("live/_resync.html", Resync { history, rev })
+                self.site
+                    .templates
+                    .render("live/_resync.html", Resync { history, rev })
             }
         };
         Ok(Some(rendered.into()))
@@ -274,7 +324,16 @@ impl Reader {
         let variant = u64::from(self.zone.key()) << 1 | u64::from(mine);
         news.shared(variant, || {
             let (messages, rev) = ([MessageView::new(room, message, self.eyes())], message.rev);
-            self.site.templates.render("live/_messages.html", MessagesFrame { messages: &messages, rev: Some(rev) }).into()
+            self.site
+                .templates
+                .render(
+                    "live/_messages.html",
+                    MessagesFrame {
+                        messages: &messages,
+                        rev: Some(rev),
+                    },
+                )
+                .into()
         })
     }
 
@@ -282,29 +341,63 @@ impl Reader {
         self.lobby_frame_with(rows, Vec::new())
     }
 
-    fn lobby_frame_with(&self, rows: Vec<(&'static str, RowView)>, counts: Vec<(RoomId, i64)>) -> Utf8Bytes {
-        let rows = rows.into_iter().map(|(list, row)| Line { list, row }).collect();
-        let counts = counts.into_iter().map(|(id, count)| Count { id, count }).collect();
-        let total = self.positions.iter().map(|(_, it)| (it.last.0 - it.read.0).max(0)).sum();
-        let name = self.room.as_ref().map(|room| RoomView::new(room, self.user).name);
-        let (at, title) = (self.site.app.clock.now(), page::title(total, name.as_deref()));
-        self.site.templates.render("live/_lobby.html", LobbyFrame { rows, counts, at, title }).into()
+    fn lobby_frame_with(
+        &self,
+        rows: Vec<(&'static str, RowView)>,
+        counts: Vec<(RoomId, i64)>,
+    ) -> Utf8Bytes {
+        let rows = rows
+            .into_iter()
+            .map(|(list, row)| Line { list, row })
+            .collect();
+        let counts = counts
+            .into_iter()
+            .map(|(id, count)| Count { id, count })
+            .collect();
+        let total = self.positions.iter().map(Position::unread).sum();
+        let name = self
+            .room
+            .as_ref()
+            .map(|room| RoomView::new(room, self.user).name);
+        let (at, title) = (
+            self.site.app.clock.now(),
+            page::title(total, name.as_deref()),
+        );
+        self.site
+            .templates
+            .render(
+                "live/_lobby.html",
+                LobbyFrame {
+                    rows,
+                    counts,
+                    at,
+                    title,
+                },
+            )
+            .into()
     }
 
     fn position(&self, room: RoomId) -> Position {
-        let found = self.positions.binary_search_by_key(&room, |(id, _)| *id);
-        found.map_or(Position { last: Seq(0), read: Seq(0) }, |at| self.positions[at].1)
+        let found = self.positions.binary_search_by_key(&room, |it| it.room);
+        found.map_or_else(|_| Position::start_of(room), |at| self.positions[at])
     }
 
     fn position_mut(&mut self, room: RoomId) -> &mut Position {
-        let at = self.positions.binary_search_by_key(&room, |(id, _)| *id).unwrap_or_else(|at| {
-            self.positions.insert(at, (room, Position { last: Seq(0), read: Seq(0) }));
-            at
-        });
-        &mut self.positions[at].1
+        let at = self
+            .positions
+            .binary_search_by_key(&room, |it| it.room)
+            .unwrap_or_else(|at| {
+                self.positions.insert(at, Position::start_of(room));
+                at
+            });
+        &mut self.positions[at]
     }
 
     fn eyes(&self) -> Eyes<'_> {
-        Eyes { user: self.user, zone: &self.zone, now: self.site.app.clock.now() }
+        Eyes {
+            user: self.user,
+            zone: &self.zone,
+            now: self.site.app.clock.now(),
+        }
     }
 }

@@ -73,26 +73,46 @@ pub async fn live(
     };
     let rev = Rev(number(position.rev.as_deref())?);
     // A page that does not say when it was made gets no lobby lines but those that change from now on.
-    let at = position.at.as_deref().map_or(Ok(site.app.clock.now().0), |at| number(Some(at)))?;
+    let at = position
+        .at
+        .as_deref()
+        .map_or(Ok(site.app.clock.now().0), |at| number(Some(at)))?;
     site.limits.connect(user.id())?;
-    let too_many = Error::TooMany { retry_after: Duration::from_secs(30) };
-    let connection = site.connections.open(user.id()).ok_or(too_many)?;
+    let too_many = Error::TooMany {
+        retry_after: Duration::from_secs(30),
+    };
+    let connection = site
+        .connections
+        .open(user.id(), site.limits.most_connections())
+        .ok_or(too_many)?;
     let upgrade = req.take_upgrade().map_err(|_| Problem::Malformed)?;
     let reader = Reader::new(site.clone(), user.id(), look.zone, room, rev);
-    site.app.tasks.spawn(serve(upgrade, reader, UnixMillis(at), connection));
+    site.app
+        .tasks
+        .spawn(serve(upgrade, reader, UnixMillis(at), connection));
     let answer = Response::builder().status(StatusCode::SWITCHING_PROTOCOLS);
-    let answer = answer.header(header::CONNECTION, "upgrade").header(header::UPGRADE, "websocket");
+    let answer = answer
+        .header(header::CONNECTION, "upgrade")
+        .header(header::UPGRADE, "websocket");
     Ok(answer.header(header::SEC_WEBSOCKET_ACCEPT, key).finish())
 }
 
 /// The answer to the browser's key, if this is a WebSocket's handshake and comes from a page of ours.
 fn handshake(headers: &HeaderMap) -> Result<String, Problem> {
-    let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let text = |name: HeaderName| {
+        headers
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default()
+    };
     if !is_origin_of(text(header::ORIGIN), text(header::HOST)) {
         return Err(Problem::CrossSite);
     }
-    let upgrades = text(header::CONNECTION).split(',').any(|it| it.trim().eq_ignore_ascii_case("upgrade"));
-    let is_websocket = text(header::UPGRADE).eq_ignore_ascii_case("websocket") && text(header::SEC_WEBSOCKET_VERSION) == "13";
+    let upgrades = text(header::CONNECTION)
+        .split(',')
+        .any(|it| it.trim().eq_ignore_ascii_case("upgrade"));
+    let is_websocket = text(header::UPGRADE).eq_ignore_ascii_case("websocket")
+        && text(header::SEC_WEBSOCKET_VERSION) == "13";
     match text(header::SEC_WEBSOCKET_KEY) {
         "" => Err(Problem::Malformed),
         key if upgrades && is_websocket => Ok(derive_accept_key(key.as_bytes())),
@@ -103,7 +123,9 @@ fn handshake(headers: &HeaderMap) -> Result<String, Problem> {
 fn number(text: Option<&str>) -> Result<i64, Problem> {
     match text {
         None | Some("0") => Ok(0),
-        Some(text) => Rev::parse(text).map(|rev| rev.0).map_err(|_| Problem::Malformed),
+        Some(text) => Rev::parse(text)
+            .map(|rev| rev.0)
+            .map_err(|_| Problem::Malformed),
     }
 }
 
@@ -120,7 +142,9 @@ const TOO_SLOW: End = End::Close(CloseCode::Again, "too slow");
 impl From<WsError> for End {
     fn from(err: WsError) -> Self {
         match err {
-            WsError::Capacity(CapacityError::MessageTooLong { .. }) => Self::Close(CloseCode::Size, "too large"),
+            WsError::Capacity(CapacityError::MessageTooLong { .. }) => {
+                Self::Close(CloseCode::Size, "too large")
+            }
             WsError::Utf8(_) => Self::Close(CloseCode::Invalid, "not UTF-8"),
             WsError::Protocol(_) => Self::Close(CloseCode::Protocol, "protocol error"),
             WsError::WriteBufferFull(_) => TOO_SLOW,
@@ -146,7 +170,10 @@ async fn serve(upgrade: OnUpgrade, reader: Reader, at: UnixMillis, connection: C
         .max_write_buffer_size(MOST_OUTBOUND);
     let mut socket = WebSocketStream::from_raw_socket(upgraded, Role::Server, Some(config)).await;
     if let Err(End::Close(code, reason)) = Box::pin(talk(&mut socket, reader, at)).await {
-        let frame = CloseFrame { code, reason: Utf8Bytes::from_static(reason) };
+        let frame = CloseFrame {
+            code,
+            reason: Utf8Bytes::from_static(reason),
+        };
         // Whoever does not take the close frame in time notices the lost connection instead.
         let _ = timeout(Duration::from_secs(1), async {
             if socket.send(Frame::Close(Some(frame))).await.is_ok() {
@@ -194,8 +221,15 @@ async fn talk(socket: &mut Socket, mut reader: Reader, at: UnixMillis) -> Result
 }
 
 /// Sends everything that waits, in order, with one flush.
-async fn pass_on(socket: &mut Socket, reader: &mut Reader, subscription: &Subscription, wake: Wake) -> Result<(), End> {
-    let Wake::News(waiting) = wake else { return Err(TOO_SLOW) };
+async fn pass_on(
+    socket: &mut Socket,
+    reader: &mut Reader,
+    subscription: &Subscription,
+    wake: Wake,
+) -> Result<(), End> {
+    let Wake::News(waiting) = wake else {
+        return Err(TOO_SLOW);
+    };
     let mut frames = Vec::with_capacity(waiting.len());
     for news in waiting {
         frames.extend(reader.take(&news).await?);
@@ -211,7 +245,10 @@ async fn send(socket: &mut Socket, frames: Vec<Utf8Bytes>) -> Result<(), End> {
     send_frames(socket, frames.into_iter().map(Frame::Text)).await
 }
 
-async fn send_frames(socket: &mut Socket, frames: impl IntoIterator<Item = Frame>) -> Result<(), End> {
+async fn send_frames(
+    socket: &mut Socket,
+    frames: impl IntoIterator<Item = Frame>,
+) -> Result<(), End> {
     let sending = async {
         for frame in frames {
             socket.feed(frame).await?;

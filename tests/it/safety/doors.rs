@@ -4,8 +4,11 @@ use reqwest::Method;
 
 use crate::support::{Answer, Person, RoomId, Town};
 
+/// A request that changes something: its method, its address, its form.
+type Change = (Method, String, Vec<(&'static str, &'static str)>);
+
 /// Every request that changes something, for a room with a message in it.
-fn changes(room: RoomId) -> Vec<(Method, String, Vec<(&'static str, &'static str)>)> {
+fn changes(room: RoomId) -> Vec<Change> {
     let messages = format!("/rooms/{room}/messages");
     let key = ("key", "ffffffffffffffffffffffffffffffff");
     let account = vec![

@@ -33,7 +33,7 @@ async fn an_unknown_name_and_a_wrong_password_look_the_same() {
 async fn the_eleventh_guess_has_to_wait_and_the_owner_elsewhere_does_not() {
     let town = Town::with(&["--limits", "on"]).await;
     let ada = town.person("ada").await;
-    let guesser = town.anon().from_address("127.0.0.2");
+    let guesser = town.anon().calling_from("127.0.0.2");
     for n in 1..=10 {
         assert_ne!(guesses(&guesser, "ada", n).await.status, 429, "guess {n}");
     }
@@ -63,7 +63,7 @@ async fn the_eleventh_guess_has_to_wait_and_the_owner_elsewhere_does_not() {
 async fn guessing_through_many_names_is_guessing_too() {
     let town = Town::with(&["--limits", "on"]).await;
     let ada = town.person("ada").await;
-    let guesser = town.anon().from_address("127.0.0.3");
+    let guesser = town.anon().calling_from("127.0.0.3");
     let mut refused = 0;
     for n in 0..40 {
         refused += usize::from(guesses(&guesser, &format!("name{n}"), n).await.status == 429);
@@ -208,4 +208,21 @@ async fn a_closed_channel_makes_room_for_another() {
         ada.posts(room, "hello").await;
         ear.sees(n).await;
     }
+}
+
+#[tokio::test]
+async fn who_comes_and_goes_all_the_time_is_told_when_to_come_back() {
+    let town = Town::with(&["--limits", "on"]).await;
+    let (ada, ben) = town.ada_and_ben().await;
+    let mut refused = 0;
+    for _ in 0..200 {
+        let answer = ada.knocks("").sends().await;
+        assert!([101, 429].contains(&answer.status), "{}", answer.status);
+        if answer.status == 429 {
+            assert_ne!(answer.header("retry-after"), "", "when to come back");
+            refused += 1;
+        }
+    }
+    assert!(refused > 0, "200 channels in a moment are a flood");
+    ben.listens_in_the_lobby().await;
 }

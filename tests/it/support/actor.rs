@@ -106,7 +106,7 @@ impl Person {
     }
 
     /// The same browser, but at another address of this machine.
-    pub fn from_address(mut self, address: &str) -> Person {
+    pub fn calling_from(mut self, address: &str) -> Person {
         self.client = super::ask::client_at(address);
         self
     }

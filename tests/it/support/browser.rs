@@ -38,7 +38,7 @@ const MESSAGES: &str = r"(() => {
             if (name.startsWith('htmx-')) element.classList.remove(name);
         if (element.getAttribute('class') === '') element.removeAttribute('class');
     }
-    return list.outerHTML.replace(/>\s+/g, '>\n').replace(/\s+</g, '\n<');
+    return list.outerHTML.replace(/\s*(<[^>]*>)\s*/g, '\n$1\n').replace(/\n+/g, '\n');
 })()";
 
 /// One browser process.

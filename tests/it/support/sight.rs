@@ -33,6 +33,11 @@ pub fn seqs_in(html: &str) -> Vec<u64> {
         .collect()
 }
 
+/// The HTML with plain slashes, which templates escape too.
+pub fn plain(html: &str) -> String {
+    html.replace("&#x2f;", "/")
+}
+
 /// The cursor that a frame carries, if it carries one.
 pub fn cursor_in(html: &str) -> Option<u64> {
     let html = Html::parse_fragment(html);

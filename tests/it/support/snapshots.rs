@@ -3,11 +3,17 @@
 use super::Answer;
 
 /// What differs between two runs, and the word that takes its place.
-const VARIES: [(&str, &str); 4] = [
-    (r"/assets/[0-9a-f]{6,}/", "/assets/[hash]/"),
+const VARIES: [(&str, &str); 6] = [
+    (
+        r"assets(/|&#x2f;)[0-9a-f]{6,}(/|&#x2f;)",
+        "assets$1[hash]$2",
+    ),
     (r#"(name="key"[^>]*value=")[0-9a-f]{32}"#, "$1[key]"),
     (r"127\.0\.0\.1:\d+", "[host]"),
-    (r"(request[^<]{0,40}<[^>]*>)[0-9A-Za-z-]{8,}", "$1[request]"),
+    (r#"(data-request=")[0-9a-f]{16}"#, "$1[request]"),
+    (r"(Request <code>)[0-9a-f]{16}", "$1[request]"),
+    // The same on every page, and a matter of the eyes.
+    (r"(?s)<symbol.*</symbol>", "[symbols]"),
 ];
 
 /// Holds the status, the telling headers and the body of an answer against its snapshot.

@@ -1,0 +1,56 @@
+# Lists the recipes.
+_default:
+    @just --list --unsorted
+
+# Serve from source; templates and CSS are read from disk at every request, so a reload in the browser shows a change
+dev *flags:
+    cargo run -- {{ flags }}
+
+# Serve as it is shipped
+run *flags:
+    cargo run --release -- {{ flags }}
+
+# Serve a chat that is full of demo people and talk, in ./demo-data
+demo *flags:
+    cargo run --release -- demo {{ flags }}
+
+# Install what the tests need, run all of them, then lint; `just test live` runs those with "live" in their name
+test *filter: _deps
+    cargo test --workspace {{ filter }}
+    @{{ if filter == "" { "just lint" } else { "true" } }}
+
+# Check format and lints
+lint: _lint-deps
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets -- -D warnings
+
+# Look at changed snapshots and accept them or not
+review:
+    @command -v cargo-insta >/dev/null || { echo "First: cargo install cargo-insta --locked" >&2; exit 1; }
+    cargo insta review
+
+# Measure the release binary: the figures of the README (--quick takes a minute; --only start,posts,pages,fanout)
+bench *flags:
+    cargo build --release
+    cargo run --release --package tertulia-bench -- {{ flags }}
+
+# Chromium, for the tests in a real browser.
+_deps:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    for browser in chromium chromium-browser google-chrome google-chrome-stable; do
+        if command -v "$browser" >/dev/null; then exit 0; fi
+    done
+    if ! command -v apt-get >/dev/null; then
+        echo "The browser tests need Chromium or Chrome: install it, then run this again." >&2
+        exit 1
+    fi
+    echo "The browser tests need Chromium, which is missing: installing it with apt-get."
+    as_root=$([ "$(id -u)" -eq 0 ] || echo sudo)
+    $as_root apt-get update -qq
+    $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qq --yes --no-install-recommends chromium
+
+# rustfmt and clippy, where Rust was installed without them.
+_lint-deps:
+    @cargo fmt --version >/dev/null 2>&1 || { echo "rustfmt is missing: adding it"; rustup component add rustfmt; }
+    @cargo clippy --version >/dev/null 2>&1 || { echo "clippy is missing: adding it"; rustup component add clippy; }

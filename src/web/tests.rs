@@ -1,0 +1,208 @@
+//! Every template is rendered by what really uses it, in strict mode: a name that nobody gives fails here.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use clap::Parser;
+use poem::{
+    Endpoint, Request, Response,
+    http::{Method, StatusCode, header},
+};
+
+use super::{Server, Site, endpoint, live::Reader, zone::Zone};
+use crate::{
+    app::App,
+    clock::{Clock, UnixMillis},
+    config::Config,
+    ids::{Rev, RoomId, UserId},
+    realtime::Wake,
+};
+
+/// Someone who asks the site without a network in between.
+struct Asker<'a, E> {
+    site: &'a E,
+    cookie: String,
+}
+
+impl<E: Endpoint<Output = Response>> Asker<'_, E> {
+    async fn ask(&self, method: Method, path: &str, htmx: bool, form: &str) -> Response {
+        let target = if path.contains("before=") {
+            "li#older"
+        } else {
+            "section#conversation"
+        };
+        let mut request = Request::builder()
+            .method(method)
+            .uri(path.parse().expect("an address"))
+            .header(header::HOST, "localhost")
+            .header(header::COOKIE, &self.cookie)
+            .content_type("application/x-www-form-urlencoded");
+        if htmx {
+            request = request
+                .header("HX-Request", "true")
+                .header("HX-Request-Type", "partial")
+                .header("HX-Target", target);
+        }
+        self.site
+            .call(request.body(form.to_string()))
+            .await
+            .expect("the guard answers everything")
+    }
+}
+
+#[tokio::test]
+async fn every_template_is_rendered_by_what_uses_it() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let config = Config::parse_from([
+        "tertulia",
+        "--listen",
+        "127.0.0.1:0",
+        "--limits",
+        "off",
+        "--data",
+        &dir.path().to_string_lossy(),
+    ]);
+    let app = App::open(config, Clock::fixed(1_772_625_600_000))
+        .await
+        .expect("the app opens");
+    let Server { site, .. } = Server::bind(app).await.expect("a port");
+    let endpoint = endpoint(&site);
+    let mut ada = Asker {
+        site: &endpoint,
+        cookie: String::new(),
+    };
+    let (get, post) = (Method::GET, Method::POST);
+
+    assert_eq!(
+        ada.ask(get.clone(), "/signup", false, "").await.status(),
+        StatusCode::OK
+    );
+    let signed_up = ada
+        .ask(
+            post.clone(),
+            "/signup",
+            false,
+            "username=ada&password=correct+horse",
+        )
+        .await;
+    let cookie = signed_up.headers()[header::SET_COOKIE]
+        .to_str()
+        .expect("text")
+        .split(';')
+        .next()
+        .expect("a cookie");
+    ada.cookie = cookie.to_string();
+    let room = ada
+        .ask(post.clone(), "/rooms", false, "name=General")
+        .await
+        .header(header::LOCATION)
+        .expect("a room")
+        .to_string();
+    for n in 0..120 {
+        let form = format!("body=Hello+{n}&key=key-{n:016}");
+        let posted = ada
+            .ask(post.clone(), &format!("{room}/messages"), n % 2 == 0, &form)
+            .await;
+        assert!(posted.status().as_u16() < 400);
+    }
+    let pages = [
+        "/signin",
+        "/",
+        "/rooms/1",
+        "/rooms/1?at=60",
+        "/rooms/1?before=60",
+        "/rooms/1/messages/3",
+        "/rooms/1/messages/3/edit",
+    ];
+    for path in pages {
+        for htmx in [false, true] {
+            let status = ada.ask(get.clone(), path, htmx, "").await.status();
+            assert!(status.as_u16() < 400, "{path} htmx={htmx}: {status}");
+            assert_eq!(
+                ada.ask(get.clone(), "/nowhere", htmx, "").await.status(),
+                StatusCode::NOT_FOUND
+            );
+        }
+    }
+    read_live(&site).await;
+
+    assert_eq!(site.templates.used(), on_disk());
+}
+
+/// Frames of every kind: caught up, afresh, and live in room and lobby.
+async fn read_live(site: &Arc<Site>) {
+    let chat = &site.app.chat;
+    let (ada, room) = (
+        UserId(1),
+        chat.room_for(UserId(1), RoomId(1)).await.expect("her room"),
+    );
+    for (rev, frames) in [(Rev(119), 2), (Rev(1_000), 2)] {
+        let mut reader = Reader::new(
+            site.clone(),
+            ada,
+            Zone::named("UTC"),
+            Some(room.clone()),
+            rev,
+        );
+        assert_eq!(
+            reader
+                .catch_up(UnixMillis(0))
+                .await
+                .expect("it catches up")
+                .len(),
+            frames
+        );
+    }
+    let mut reader = Reader::new(
+        site.clone(),
+        ada,
+        Zone::named("UTC"),
+        Some(room.clone()),
+        Rev(120),
+    );
+    let subscription = reader.subscribe();
+    chat.create_room("Developers").await.expect("a room");
+    chat.sign_up("ben", "correct horse")
+        .await
+        .expect("an account");
+    chat.mark_read(room, UserId(2), crate::ids::Seq(3))
+        .await
+        .expect("a receipt");
+    let Wake::News(news) = subscription.next().await else {
+        panic!("was cut")
+    };
+    for news in news {
+        reader.take(&news).await.expect("it is shown");
+    }
+    let frame = reader.take_lobby();
+    assert!(
+        frame.contains("Developers") && frame.contains("ben"),
+        "{frame}"
+    );
+}
+
+fn on_disk() -> BTreeSet<String> {
+    fn visit(dir: &Path, root: &Path, found: &mut BTreeSet<String>) {
+        for entry in fs::read_dir(dir).expect("the templates are there") {
+            let path: PathBuf = entry.expect("an entry").path();
+            if path.is_dir() {
+                visit(&path, root, found);
+            } else {
+                found.insert(
+                    path.strip_prefix(root)
+                        .expect("it is below")
+                        .to_string_lossy()
+                        .into_owned(),
+                );
+            }
+        }
+    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("templates");
+    let mut found = BTreeSet::new();
+    visit(&root, &root, &mut found);
+    found
+}
