@@ -79,7 +79,11 @@ impl Limits {
 
     /// How many live connections one person may have at a time.
     pub fn most_connections(&self) -> usize {
-        if self.on { MOST_CONNECTIONS } else { usize::MAX }
+        if self.on {
+            MOST_CONNECTIONS
+        } else {
+            usize::MAX
+        }
     }
 
     /// New accounts: two a minute, 30 at once.

@@ -18,8 +18,8 @@ use crate::{
     app::App,
     clock::{Clock, UnixMillis},
     config::Config,
-    ids::{Rev, RoomId, UserId},
-    realtime::Wake,
+    ids::{Rev, RoomId, Seq, UserId},
+    realtime::{Subscription, Wake},
 };
 
 /// Someone who asks the site without a network in between.
@@ -157,32 +157,36 @@ async fn read_live(site: &Arc<Site>) {
             frames
         );
     }
-    let mut reader = Reader::new(
-        site.clone(),
-        ada,
-        Zone::named("UTC"),
-        Some(room.clone()),
-        Rev(120),
-    );
-    let subscription = reader.subscribe();
+    let (ada, ben) = (page_of(site, ada), page_of(site, UserId(2)));
     chat.create_room("Developers").await.expect("a room");
     chat.sign_up("ben", "correct horse")
         .await
         .expect("an account");
-    chat.mark_read(room, UserId(2), crate::ids::Seq(3))
+    chat.mark_read(room, UserId(2), Seq(3))
         .await
         .expect("a receipt");
+    let (for_ada, for_ben) = (lobby_frame(ada).await, lobby_frame(ben).await);
+    assert!(
+        for_ada.contains("Developers") && for_ada.contains("ben"),
+        "{for_ada}"
+    );
+    assert!(for_ben.contains("unread-1"), "{for_ben}");
+}
+
+fn page_of(site: &Arc<Site>, user: UserId) -> (Reader, Subscription) {
+    let reader = Reader::new(site.clone(), user, Zone::named("UTC"), None, Rev(0));
+    let subscription = reader.subscribe();
+    (reader, subscription)
+}
+
+async fn lobby_frame((mut reader, subscription): (Reader, Subscription)) -> String {
     let Wake::News(news) = subscription.next().await else {
         panic!("was cut")
     };
     for news in news {
         reader.take(&news).await.expect("it is shown");
     }
-    let frame = reader.take_lobby();
-    assert!(
-        frame.contains("Developers") && frame.contains("ben"),
-        "{frame}"
-    );
+    reader.take_lobby().to_string()
 }
 
 fn on_disk() -> BTreeSet<String> {

@@ -58,7 +58,10 @@ impl Refusal {
                 "This request has too many headers. Deleting this site's cookies may help.",
             ),
         };
-        let body = format!("<p class=\"error\" data-error=\"{}\">{words}</p>", &status[..3]);
+        let body = format!(
+            "<p class=\"error\" data-error=\"{}\">{words}</p>",
+            &status[..3]
+        );
         let baseline: String = BASELINE
             .iter()
             .map(|(name, value)| format!("{name}: {value}\r\n"))

@@ -215,5 +215,8 @@ async fn a_refusal_is_written_when_the_stream_is_shut_and_waits_for_a_moment() {
         answer.starts_with("HTTP/1.1 400 Bad Request\r\n"),
         "{answer}"
     );
-    assert!(answer.ends_with("could not read this request.</p>"), "{answer}");
+    assert!(
+        answer.ends_with("could not read this request.</p>"),
+        "{answer}"
+    );
 }
