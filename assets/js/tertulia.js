@@ -98,7 +98,14 @@
     const focus = document.activeElement;
     const anchor = messages().find(item => item.getBoundingClientRect().bottom > top(byId('log')));
     held ??= {added: 0, end: atEnd(), anchor: anchor?.id, top: top(anchor), focus, holder: focus.closest('[id]')?.id};
-    for (const task of tasks) if (task.target === '#messages') held.added += sift(task.fragment, ctx.sourceElement);
+    for (const task of [...tasks]) {
+      if (task.target === '#messages') held.added += sift(task.fragment, ctx.sourceElement);
+      // A row that is there already is changed in place: a press on it, half done, still counts.
+      else if (task.swapSpec.style === 'upsert') for (const row of [...task.fragment.children]) {
+        const fragment = new DocumentFragment(), target = byId(row.id);
+        if (target) fragment.append(row), tasks.push({...task, fragment, target, swapSpec: {style: 'outerMorph'}});
+      }
+    }
   });
   on('htmx:finally:swap', () => {
     if (!held) return;

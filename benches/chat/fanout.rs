@@ -1,7 +1,10 @@
 //! Live readers of one room: how soon each sees a post, what a delivery costs the server, what an idle one holds.
 //! The bare server is measured in the same run, by the same readers, with frames of the same bytes.
 
-use std::time::{Duration, Instant};
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use tokio::time::sleep;
 
@@ -21,9 +24,15 @@ struct Outcome {
     cpu_of_a_delivery: Duration,
 }
 
-pub async fn measure(plan: &Plan, program: &mut Program, table: &mut Table) -> Result<()> {
+pub async fn measure(
+    plan: &Plan,
+    program: &mut Program,
+    data: &Path,
+    table: &mut Table,
+) -> Result<()> {
     program.invite(side::PEOPLE).await?;
     for readers in plan.size(vec![200, 1_000], vec![200]) {
+        program.begin_afresh(&plan.server, data).await?;
         let (mut ours, sample) = Side::tertulia(program, readers).await?;
         let mut bare = Side::bare(&sample, readers).await?;
         let (our_memory, bare_memory) = (ours.memory_of_a_reader, bare.memory_of_a_reader);

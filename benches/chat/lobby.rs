@@ -6,11 +6,11 @@ use super::{
     Plan, Result,
     figures::{Table, Times, ratio},
     pages::in_turn,
-    program::{Program, serving},
+    program::Program,
 };
 
 pub async fn measure(plan: &Plan, folder: &Path, table: &mut Table) -> Result<()> {
-    let mut program = Program::start(&plan.server, &serving(&folder.join("lobby"))).await?;
+    let mut program = Program::serve(&plan.server, &folder.join("lobby")).await?;
     let mut before: Option<(usize, Times)> = None;
     for people in plan.size(vec![10, 100, 500], vec![10, 50]) {
         program.invite(people).await?;

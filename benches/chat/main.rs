@@ -111,14 +111,14 @@ async fn measure(plan: &Plan, table: &mut Table) -> Result<()> {
     }
     let data = folder.path().join("data");
     fs::create_dir(&data)?;
-    let mut program = Program::start(&plan.server, &program::serving(&data)).await?;
+    let mut program = Program::serve(&plan.server, &data).await?;
     if plan.wants("posts") {
         tell("posts");
         posts::measure(plan, &mut program, &data, table).await?;
     }
     if plan.wants("fanout") {
         tell("live readers");
-        fanout::measure(plan, &mut program, table).await?;
+        fanout::measure(plan, &mut program, &data, table).await?;
     }
     if plan.wants("pages") {
         tell("pages");

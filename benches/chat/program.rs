@@ -29,22 +29,22 @@ pub struct Program {
 #[derive(Clone, Copy)]
 pub struct Process(u32);
 
-/// The arguments that make Tertulia serve this directory without rate limits.
-pub fn serving(data: &Path) -> Vec<String> {
-    let data = data.display().to_string();
-    [
-        "--listen",
-        "127.0.0.1:0",
-        "--limits",
-        "off",
-        "--data",
-        &data,
-    ]
-    .map(Into::into)
-    .into()
-}
-
 impl Program {
+    /// Starts Tertulia on this data, without rate limits.
+    pub async fn serve(program: &Path, data: &Path) -> Result<Self> {
+        Self::start(program, &serving(data, "127.0.0.1:0")).await
+    }
+
+    /// Starts it anew on the same data and address, so that its memory holds nothing from before.
+    pub async fn begin_afresh(&mut self, program: &Path, data: &Path) -> Result<()> {
+        self.child.kill()?;
+        self.child.wait()?;
+        let people = std::mem::take(&mut self.people);
+        *self = Self::start(program, &serving(data, &self.address)).await?;
+        self.people = people;
+        Ok(())
+    }
+
     /// Starts a program on the server's core and waits for the line that says where it is.
     pub async fn start(program: &Path, arguments: &[String]) -> Result<Self> {
         let mut command = Command::new(program);
@@ -85,6 +85,12 @@ impl Program {
         }
         Ok(())
     }
+}
+
+fn serving(data: &Path, listen: &str) -> Vec<String> {
+    let data = data.display().to_string();
+    let arguments = ["--listen", listen, "--limits", "off", "--data", &data];
+    arguments.map(Into::into).into()
 }
 
 impl Process {

@@ -10,7 +10,7 @@ use super::{
     Plan, Result,
     client::Client,
     figures::{Table, Times, three, time},
-    program::{Program, serving},
+    program::Program,
 };
 
 pub async fn measure(plan: &Plan, folder: &Path, table: &mut Table) -> Result<()> {
@@ -28,7 +28,7 @@ pub async fn measure(plan: &Plan, folder: &Path, table: &mut Table) -> Result<()
     );
     table.add("cold start, a new database", time(first.at(0.5)), "", "");
 
-    let mut program = Program::start(&plan.server, &serving(&folder.join("idle"))).await?;
+    let mut program = Program::serve(&plan.server, &folder.join("idle")).await?;
     tokio::time::sleep(Duration::from_secs(1)).await;
     table.add(
         "memory when idle, nobody there yet",
@@ -59,7 +59,7 @@ pub async fn measure(plan: &Plan, folder: &Path, table: &mut Table) -> Result<()
 
 async fn until_it_answers(plan: &Plan, data: &Path) -> Result<Duration> {
     let begun = Instant::now();
-    let program = Program::start(&plan.server, &serving(data)).await?;
+    let program = Program::serve(&plan.server, data).await?;
     let answer = Client::connect(&program.address)
         .await?
         .get("/healthz", "")

@@ -17,6 +17,9 @@ const MOST_UNREAD: i64 = 200;
 /// How many changes a reader can be behind and still be brought up to date one by one.
 pub const MOST_BEHIND: u32 = 500;
 
+/// How much text one page or one catch-up holds at most, in bytes; what is older is a page of its own.
+const MOST_TEXT: usize = 512 * 1024;
+
 /// A message's key: made by the client, once per message, so that a retry is the same message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Key(String);
@@ -149,6 +152,7 @@ impl Chat {
             .store
             .messages_before(room.id, Seq(i64::MAX), limit)
             .await?;
+        let messages = fitting(messages);
         Ok(History {
             older: has_older(&messages),
             newer: false,
@@ -161,6 +165,7 @@ impl Chat {
     pub async fn before(&self, room: &Room, before: Seq) -> Result<History> {
         let (last_seq, rev) = self.store.find_end(room.id).await?;
         let messages = self.store.messages_before(room.id, before, PAGE).await?;
+        let messages = fitting(messages);
         let newer = messages.last().is_none_or(|last| last.seq < last_seq);
         Ok(History {
             older: has_older(&messages),
@@ -204,7 +209,8 @@ impl Chat {
             .store
             .messages_changed_after(room.id, rev, MOST_BEHIND + 1)
             .await?;
-        if changed.len() > MOST_BEHIND as usize {
+        let is_much = changed.len() > MOST_BEHIND as usize || text_of(&changed) > MOST_TEXT;
+        if is_much {
             return Ok(CatchUp::Afresh(self.newest(room, Seq(i64::MAX)).await?));
         }
         Ok(CatchUp::Changes(changed))
@@ -216,6 +222,26 @@ impl Chat {
             Written::Read => Err(Error::Internal("a message came back as a receipt".into())),
         }
     }
+}
+
+fn text_of(messages: &[Message]) -> usize {
+    let texts = messages
+        .iter()
+        .filter_map(|message| message.body.as_deref());
+    texts.map(str::len).sum()
+}
+
+/// The newest of `messages` whose text fits into one page; at least one.
+fn fitting(mut messages: Vec<Message>) -> Vec<Message> {
+    let mut room = MOST_TEXT;
+    let fits = messages.iter().rev().take_while(|message| {
+        let size = message.body.as_deref().map_or(0, str::len);
+        let fits = size <= room;
+        room = room.saturating_sub(size);
+        fits
+    });
+    let kept = fits.count().max(1).min(messages.len());
+    messages.split_off(messages.len() - kept)
 }
 
 /// Places have no holes: there is something older exactly when the first shown is not the first.

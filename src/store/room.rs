@@ -62,11 +62,12 @@ struct LobbyRow {
 }
 
 /// Rooms with their last message by primary key, then people without a chat: nothing is counted, no history is read.
+/// (PostgreSQL takes a bare NULL of a subquery for text, hence the casts.)
 const LOBBY: &str = "\
 SELECT * FROM (
   SELECT r.id AS room_id, r.kind, r.name, r.low_user_id, low.name AS low_name, r.high_user_id, high.name AS high_name,
     r.last_seq, ms.read_seq, r.changed, m.rev, m.author_id, author.name AS author_name, m.body, m.created, m.edited,
-    NULL AS person_id, NULL AS person_name
+    CAST(NULL AS BIGINT) AS person_id, CAST(NULL AS TEXT) AS person_name
   FROM rooms r
   LEFT JOIN memberships ms ON ms.room_id = r.id AND ms.user_id = $1
   LEFT JOIN messages m ON m.room_id = r.id AND m.seq = r.last_seq
@@ -78,7 +79,9 @@ SELECT * FROM (
   ORDER BY r.changed DESC, r.id DESC LIMIT $3) AS listed
 UNION ALL
 SELECT * FROM (
-  SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, u.created, NULL, NULL, NULL, NULL, NULL, NULL,
+  SELECT CAST(NULL AS BIGINT), CAST(NULL AS TEXT), CAST(NULL AS TEXT), CAST(NULL AS BIGINT), CAST(NULL AS TEXT),
+    CAST(NULL AS BIGINT), CAST(NULL AS TEXT), CAST(NULL AS BIGINT), CAST(NULL AS BIGINT), u.created,
+    CAST(NULL AS BIGINT), CAST(NULL AS BIGINT), CAST(NULL AS TEXT), CAST(NULL AS TEXT), CAST(NULL AS BIGINT), CAST(NULL AS BIGINT),
     u.id AS person_id, u.name AS person_name
   FROM users u
   WHERE u.id <> $1 AND u.created >= $2

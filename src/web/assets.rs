@@ -93,7 +93,14 @@ fn assemble(path: &str) -> Option<Cow<'static, [u8]>> {
 fn joined(paths: impl Iterator<Item = Cow<'static, str>>) -> Option<Cow<'static, [u8]>> {
     let mut whole = Vec::new();
     for path in paths {
-        whole.extend_from_slice(&Files::get(&path)?.data);
+        let file = Files::get(&path)?.data;
+        let ours = path.starts_with("js/");
+        for line in file.split_inclusive(|byte| *byte == b'\n') {
+            // Comment lines of our own script stay at home: browsers need none of them.
+            if !(ours && line.trim_ascii_start().starts_with(b"//")) {
+                whole.extend_from_slice(line);
+            }
+        }
         whole.push(b'\n');
     }
     Some(whole.into())

@@ -149,10 +149,6 @@ impl Server {
             .public_url
             .as_ref()
             .map_or_else(|| format!("http://{addr}"), PublicUrl::to_string);
-        app.chat
-            .prepare()
-            .await
-            .map_err(|err| StartError(err.to_string()))?;
         let site = Arc::new(Site {
             templates: Templates::new(),
             limits: Limits::new(app.config.limits),
@@ -183,6 +179,7 @@ impl Server {
         let Self { site, door, .. } = self;
         let stopping = site.app.stopping.clone();
         site.app.tasks.spawn(forget_quiet(site.clone()));
+        site.app.tasks.spawn(prepare(site.clone()));
         let endpoint = endpoint(&site);
         let stopped = async move {
             stop.cancelled().await;
@@ -218,6 +215,13 @@ fn cookie_name(public: Option<&PublicUrl>, addr: SocketAddr) -> String {
         Some(public) if public.https => "__Host-tertulia".into(),
         Some(public) => format!("tertulia_{}", public.port()),
         None => format!("tertulia_{}", addr.port()),
+    }
+}
+
+/// Makes signing in with an unknown name take as long as with a wrong password from the first time on.
+async fn prepare(site: Arc<Site>) {
+    if let Err(err) = site.app.chat.prepare().await {
+        tracing::warn!(error = %err, "sign-in could not be prepared");
     }
 }
 

@@ -5,6 +5,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use clap::Parser;
@@ -157,6 +158,21 @@ async fn read_live(site: &Arc<Site>) {
             frames
         );
     }
+    let mut overnight = page_of(site, ada).0;
+    assert_eq!(
+        overnight
+            .take_new_day()
+            .await
+            .expect("it is looked up")
+            .len(),
+        0
+    );
+    site.app.clock.advance(Duration::from_secs(24 * 60 * 60));
+    let labels = overnight.take_new_day().await.expect("it is looked up");
+    assert!(
+        labels[0].contains("Yesterday") && labels[1].contains("Yesterday"),
+        "{labels:?}"
+    );
     let (ada, ben) = (page_of(site, ada), page_of(site, UserId(2)));
     chat.create_room("Developers").await.expect("a room");
     chat.sign_up("ben", "correct horse")

@@ -186,6 +186,7 @@ async fn a_long_history_is_read_upwards_without_a_reload() {
         ada.posts(room, &format!("message {n}")).await;
     }
     window.evaluates("window.stillTheSamePage = true").await;
+    window.reads("#rooms", "message 160").await;
     window.clicks(&format!("#room-{room} a")).await;
     sees(&window, 160, "message 160").await;
     let all = "document.querySelectorAll('#messages > li.message').length === 160";
@@ -194,6 +195,25 @@ async fn a_long_history_is_read_upwards_without_a_reload() {
     let order = "[...document.querySelectorAll('#messages > li.message')].every((li, at) => li.dataset.seq == at + 1)";
     assert_eq!(window.evaluates(order).await, true);
     assert_eq!(window.evaluates("window.stillTheSamePage").await, true);
+    nobody_complains(&[&window]);
+    chromium.closes().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_room_opens_even_if_a_message_arrives_while_the_button_is_down() {
+    let town = Town::start().await;
+    let chromium = Chromium::opens().await;
+    let window = chromium.window(town.url()).await;
+    signs_up(&window, "ada").await;
+    let ben = town.person("ben").await;
+    let room = ben.creates_room("Busy").await;
+    let row = format!("#room-{room} a");
+    window.reads("#rooms", "Busy").await;
+    let place = window.holds(&row).await;
+    ben.posts(room, "in between").await;
+    window.reads("#rooms", "in between").await;
+    window.lets_go(place).await;
+    window.reads("#room-name", "Busy").await;
     nobody_complains(&[&window]);
     chromium.closes().await;
 }

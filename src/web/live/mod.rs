@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use jiff::civil::Date;
 use serde::Serialize;
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
@@ -104,6 +105,28 @@ struct Count {
 /// What waits for the next lobby frame about one room: its line, or only its count.
 type Stale = BTreeMap<RoomId, Option<(Arc<Room>, Arc<Message>)>>;
 
+/// `live/_days.html`: what the days of the last week are called today.
+#[derive(Serialize)]
+struct DaysFrame {
+    days: Vec<DayName>,
+}
+
+#[derive(Serialize)]
+struct DayName {
+    id: String,
+    label: String,
+}
+
+impl DayName {
+    fn new(zone: &Zone, now: UnixMillis, days_ago: u64) -> Self {
+        let then = now.minus(Duration::from_secs(days_ago * 24 * 60 * 60));
+        Self {
+            id: zone.day(then).to_string(),
+            label: zone.day_label(then, now),
+        }
+    }
+}
+
 /// One open page: who looks, by which calendar, at which room, and how far they have seen it.
 #[derive(Debug)]
 pub struct Reader {
@@ -118,6 +141,7 @@ pub struct Reader {
     stale_rooms: Vec<Arc<Room>>,
     people: Vec<Event>,
     next_lobby: Instant,
+    today: Date,
 }
 
 impl Reader {
@@ -129,7 +153,9 @@ impl Reader {
         room: Option<Arc<Room>>,
         rev: Rev,
     ) -> Self {
+        let today = zone.day(site.app.clock.now());
         Self {
+            today,
             site,
             user,
             zone,
@@ -247,6 +273,26 @@ impl Reader {
             }
         }
         self.lobby_frame_with(rows, counts)
+    }
+
+    /// After midnight: what the chips and lines of the last week are called now.
+    pub async fn take_new_day(&mut self) -> Result<Vec<Utf8Bytes>> {
+        let now = self.site.app.clock.now();
+        let today = self.zone.day(now);
+        if today == std::mem::replace(&mut self.today, today) {
+            return Ok(Vec::new());
+        }
+        let days = (0..8)
+            .map(|ago| DayName::new(&self.zone, now, ago))
+            .collect();
+        let labels = self
+            .site
+            .templates
+            .render("live/_days.html", DaysFrame { days });
+        let lobby = self.site.app.chat.lobby(self.user, UnixMillis(0)).await?;
+        let open = self.room.as_ref().map(|room| room.id);
+        let view = LobbyView::new(&lobby, open, self.eyes());
+        Ok(vec![labels.into(), self.lobby_frame(view.into_rows())])
     }
 
     fn note_for_lobby(&mut self, event: &Event) {

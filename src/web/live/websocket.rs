@@ -38,8 +38,8 @@ use crate::{
 
 /// Nothing that a browser sends here is larger; a larger frame is refused from its head.
 const MOST_INBOUND: usize = 64 * 1024;
-/// The most bytes that wait for one reader; beyond that it is cut off.
-const MOST_OUTBOUND: usize = 1024 * 1024;
+/// How many bytes are put into a reader's buffer before they have to go out.
+const MOST_OUTBOUND: usize = 256 * 1024;
 /// Small, because it is allocated per connection (128 KiB otherwise) and readers send next to nothing.
 const READ_BUFFER: usize = 1024;
 /// How long a reader may leave a full socket unread.
@@ -166,8 +166,7 @@ async fn serve(upgrade: OnUpgrade, reader: Reader, at: UnixMillis, connection: C
     let config = WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER)
         .max_message_size(Some(MOST_INBOUND))
-        .max_frame_size(Some(MOST_INBOUND))
-        .max_write_buffer_size(MOST_OUTBOUND);
+        .max_frame_size(Some(MOST_INBOUND));
     let mut socket = WebSocketStream::from_raw_socket(upgraded, Role::Server, Some(config)).await;
     if let Err(End::Close(code, reason)) = Box::pin(talk(&mut socket, reader, at)).await {
         let frame = CloseFrame {
@@ -214,6 +213,8 @@ async fn talk(socket: &mut Socket, mut reader: Reader, at: UnixMillis) -> Result
                     return Err(End::Gone);
                 }
                 unanswered += 1;
+                let labels = reader.take_new_day().await?;
+                send(socket, labels).await?;
                 send_frames(socket, [Frame::Ping(Vec::new().into())]).await?;
             }
         }
@@ -245,16 +246,24 @@ async fn send(socket: &mut Socket, frames: Vec<Utf8Bytes>) -> Result<(), End> {
     send_frames(socket, frames.into_iter().map(Frame::Text)).await
 }
 
+/// Frames in order, flushed each time that enough of them wait: so much, and one frame, is what a reader can cost.
 async fn send_frames(
     socket: &mut Socket,
     frames: impl IntoIterator<Item = Frame>,
 ) -> Result<(), End> {
-    let sending = async {
-        for frame in frames {
-            socket.feed(frame).await?;
+    let mut waiting = 0;
+    for frame in frames {
+        waiting += frame.len();
+        in_time(socket.feed(frame)).await?;
+        if waiting > MOST_OUTBOUND {
+            waiting = 0;
+            in_time(socket.flush()).await?;
         }
-        socket.flush().await
-    };
+    }
+    in_time(socket.flush()).await
+}
+
+async fn in_time(sending: impl Future<Output = Result<(), WsError>>) -> Result<(), End> {
     match timeout(FLUSH, sending).await {
         Ok(sent) => Ok(sent?),
         Err(_) => Err(TOO_SLOW),

@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex};
 use chromiumoxide::browser::{Browser, BrowserConfig};
 use chromiumoxide::cdp::IntoEventKind;
 use chromiumoxide::cdp::browser_protocol::emulation::SetFocusEmulationEnabledParams;
-use chromiumoxide::cdp::browser_protocol::input::InsertTextParams;
+use chromiumoxide::cdp::browser_protocol::input::{
+    DispatchMouseEventParams, DispatchMouseEventType, InsertTextParams, MouseButton,
+};
 use chromiumoxide::cdp::browser_protocol::log::EventEntryAdded;
 use chromiumoxide::cdp::browser_protocol::target::{
     CreateBrowserContextParams, CreateTargetParams,
@@ -14,6 +16,7 @@ use chromiumoxide::cdp::browser_protocol::target::{
 use chromiumoxide::cdp::js_protocol::runtime::{
     AddBindingParams, EventBindingCalled, EventConsoleApiCalled, EventExceptionThrown,
 };
+use chromiumoxide::layout::Point;
 use chromiumoxide::page::Page;
 use futures_util::StreamExt;
 use serde_json::Value;
@@ -22,24 +25,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::PATIENCE;
-
-/// Tells the test of a violated content security policy; runs before any script of the page.
-const WATCH: &str = "addEventListener('securitypolicyviolation', (event) => \
-    complain(`policy: ${event.violatedDirective} ${event.blockedURI} ${event.sourceFile}:${event.lineNumber}`), true)";
-
-/// The messages on the page as HTML, without the traces that a script leaves on them.
-const MESSAGES: &str = r"(() => {
-    const list = document.querySelector('#messages').cloneNode(true);
-    for (const gone of list.querySelectorAll('#divider, script')) gone.remove();
-    for (const element of [list, ...list.querySelectorAll('*')]) {
-        for (const { name } of [...element.attributes])
-            if (/^(data-htmx|hx-.*ed$)/.test(name)) element.removeAttribute(name);
-        for (const name of [...element.classList])
-            if (name.startsWith('htmx-')) element.classList.remove(name);
-        if (element.getAttribute('class') === '') element.removeAttribute('class');
-    }
-    return list.outerHTML.replace(/\s*(<[^>]*>)\s*/g, '\n$1\n').replace(/\n+/g, '\n');
-})()";
+use super::scripts::{MESSAGES, WATCH};
 
 /// One browser process.
 pub struct Chromium {
@@ -238,6 +224,34 @@ impl Window {
             .click()
             .await
             .unwrap_or_else(|error| panic!("{css} cannot be clicked: {error}"));
+    }
+
+    /// Puts the mouse on what matches and holds its button down; brings back where.
+    pub async fn holds(&self, css: &str) -> Point {
+        self.waits_for(css).await;
+        let found = self.page.find_element(css).await.expect("it is there");
+        let point = found.clickable_point().await.expect("it can be seen");
+        self.page.move_mouse(point).await.expect("the mouse moves");
+        self.button(DispatchMouseEventType::MousePressed, point)
+            .await;
+        point
+    }
+
+    /// Lets go of the button there.
+    pub async fn lets_go(&self, point: Point) {
+        self.button(DispatchMouseEventType::MouseReleased, point)
+            .await;
+    }
+
+    async fn button(&self, what: DispatchMouseEventType, point: Point) {
+        let event = DispatchMouseEventParams::builder()
+            .r#type(what)
+            .x(point.x)
+            .y(point.y)
+            .button(MouseButton::Left)
+            .click_count(1);
+        let event = event.build().expect("a complete event");
+        self.page.execute(event).await.expect("the button moves");
     }
 
     /// Clicks into a field, empties it and writes.

@@ -6,6 +6,7 @@ pub mod ask;
 pub mod browser;
 pub mod live;
 pub mod process;
+pub mod scripts;
 pub mod sight;
 pub mod snapshots;
 
