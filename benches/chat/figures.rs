@@ -54,11 +54,14 @@ pub fn three(number: f64) -> String {
     match number.abs() {
         ..10.0 => format!("{number:.2}"),
         ..100.0 => format!("{number:.1}"),
-        ..1_000.0 => format!("{number:.0}"),
         _ => {
             let digits = format!("{number:.0}");
-            let (thousands, rest) = digits.split_at(digits.len() - 3);
-            format!("{thousands},{rest}")
+            let groups = digits
+                .as_bytes()
+                .rchunks(3)
+                .rev()
+                .map(String::from_utf8_lossy);
+            groups.collect::<Vec<_>>().join(",")
         }
     }
 }

@@ -13,7 +13,7 @@ use tokio::{task::JoinSet, time::sleep};
 
 use super::{
     Result, bare,
-    client::Client,
+    client::{Client, Person},
     figures::Times,
     lines::Line,
     program::{Process, Program},
@@ -24,6 +24,9 @@ use super::{
 const SENDERS: usize = 16;
 /// How many people post and read; nobody may have more than 50 live connections.
 pub const PEOPLE: usize = 64;
+
+/// How long until a server that nobody asks anything is quiet.
+const QUIET: Duration = Duration::from_secs(1);
 
 /// A server, its readers and its senders.
 pub struct Side {
@@ -39,7 +42,8 @@ pub struct Side {
 
 enum Source {
     Tertulia {
-        senders: Vec<Client>,
+        address: String,
+        people: Vec<Person>,
         room: String,
     },
     Bare {
@@ -53,13 +57,10 @@ enum Source {
 impl Side {
     /// A room of ours with so many readers; also a frame as they get it.
     pub async fn tertulia(program: &Program, readers: usize) -> Result<(Self, String)> {
-        let mut senders = Vec::new();
-        for person in &program.people[..SENDERS] {
-            senders.push(Client::of(&program.address, person).await?);
-        }
-        let room = senders[0].open_room(&format!("Hall+of+{readers}")).await?;
-        let seen = senders[0].say(&room).await?;
-        let rev = senders[1].say(&room).await?;
+        let mut one = Client::of(&program.address, &program.people[0]).await?;
+        let mut other = Client::of(&program.address, &program.people[1]).await?;
+        let room = one.open_room(&format!("Hall+of+{readers}")).await?;
+        let (seen, rev) = (one.say(&room).await?, other.say(&room).await?);
         let live = |rev| {
             format!(
                 "/live?room={}&rev={rev}",
@@ -69,83 +70,73 @@ impl Side {
         let reader = Client::of(&program.address, &program.people[SENDERS]).await?;
         let sample = a_frame(reader.upgrade(&live(seen)).await?).await?;
 
-        let before = program.process.memory()?;
-        let mut lines = Vec::new();
+        let (mut lines, mut opened) = (Vec::new(), Opened::default());
         for person in program.people[SENDERS..].iter().cycle().take(readers) {
-            lines.push(
-                Client::of(&program.address, person)
-                    .await?
-                    .upgrade(&live(rev))
-                    .await?,
-            );
+            let reader = Client::of(&program.address, person).await?;
+            lines.push(reader.upgrade(&live(rev)).await?);
+            opened.note(lines.len(), readers, program.process).await?;
         }
-        let crowd = Crowd::gather(lines, rev);
-        let memory_of_a_reader = memory_since(program.process, before, readers).await?;
-        let source = Source::Tertulia { senders, room };
-        Ok((
-            Self {
-                process: program.process,
-                posted: 0,
-                memory_of_a_reader,
-                source,
-                crowd,
+        let side = Self {
+            process: program.process,
+            posted: 0,
+            memory_of_a_reader: opened.memory_of_each(readers, program.process).await?,
+            crowd: Crowd::gather(lines, rev),
+            source: Source::Tertulia {
+                address: program.address.clone(),
+                people: program.people[..SENDERS].to_vec(),
+                room,
             },
-            sample,
-        ))
+        };
+        Ok((side, sample))
     }
 
     /// The bare server with so many readers, who get frames like this one.
     pub async fn bare(sample: &str, readers: usize) -> Result<Self> {
         let program = Program::start(&env::current_exe()?, &[bare::COMMAND.into()]).await?;
-        let before = program.process.memory()?;
-        let mut lines = Vec::new();
+        let (mut lines, mut opened) = (Vec::new(), Opened::default());
         for _ in 0..readers {
-            lines.push(
-                Client::connect(&program.address)
-                    .await?
-                    .upgrade("/")
-                    .await?,
-            );
+            let reader = Client::connect(&program.address).await?;
+            lines.push(reader.upgrade("/").await?);
+            opened.note(lines.len(), readers, program.process).await?;
         }
-        let crowd = Crowd::gather(lines, 0);
-        let memory_of_a_reader = memory_since(program.process, before, readers).await?;
-        let sender = Client::connect(&program.address)
-            .await?
-            .upgrade("/")
-            .await?;
+        let sender = Client::connect(&program.address).await?;
         let (start, end) = place_of_rev(sample.as_bytes()).ok_or("a frame without a number")?;
-        let (before, after) = (sample[..start].into(), sample[end..].into());
-        let process = program.process;
-        let source = Source::Bare {
-            sender,
-            before,
-            after,
-            _program: program,
-        };
         Ok(Self {
-            process,
+            process: program.process,
             posted: 0,
-            memory_of_a_reader,
-            source,
-            crowd,
+            memory_of_a_reader: opened.memory_of_each(readers, program.process).await?,
+            crowd: Crowd::gather(lines, 0),
+            source: Source::Bare {
+                sender: sender.upgrade("/").await?,
+                before: sample[..start].into(),
+                after: sample[end..].into(),
+                _program: program,
+            },
         })
     }
 
     /// Posts once; how long it took until each reader saw it.
     pub async fn post_once(&mut self) -> Result<Times> {
         self.posted += 1;
-        self.crowd.start_timing();
         match &mut self.source {
-            Source::Tertulia { senders, room } => drop(senders[0].say(room).await?),
+            Source::Tertulia {
+                address,
+                people,
+                room,
+            } => {
+                let mut sender = Client::of(address, &people[0]).await?;
+                self.crowd.start_timing();
+                sender.say(room).await?;
+            }
             Source::Bare {
                 sender,
                 before,
                 after,
                 ..
             } => {
-                sender
-                    .send_text(&format!("{before}{}{after}", self.posted))
-                    .await?;
+                let text = format!("{before}{}{after}", self.posted);
+                self.crowd.start_timing();
+                sender.send_text(&text).await?;
             }
         }
         self.crowd.reached(self.posted).await?;
@@ -158,8 +149,13 @@ impl Side {
         let posted = Arc::new(AtomicU64::new(self.posted));
         let mut running = JoinSet::new();
         match &mut self.source {
-            Source::Tertulia { senders, room } => {
-                for sender in senders.drain(..) {
+            Source::Tertulia {
+                address,
+                people,
+                room,
+            } => {
+                for person in people.iter() {
+                    let sender = Client::of(address, person).await?;
                     running.spawn(keep_posting(
                         sender,
                         room.clone(),
@@ -184,10 +180,7 @@ impl Side {
             }
         }
         while let Some(done) = running.join_next().await {
-            let sender = done??;
-            if let Source::Tertulia { senders, .. } = &mut self.source {
-                senders.push(sender);
-            }
+            done??;
         }
         self.posted = posted.load(Ordering::Relaxed);
         self.crowd.reached(self.posted).await
@@ -200,12 +193,12 @@ async fn keep_posting(
     board: Arc<Board>,
     posted: Arc<AtomicU64>,
     end: Instant,
-) -> Result<Client> {
+) -> Result<()> {
     while Instant::now() < end {
         may_post(&board, &posted).await;
         sender.say(&room).await?;
     }
-    Ok(sender)
+    Ok(())
 }
 
 /// Waits until the readers have seen all posts but the last few; counts one more.
@@ -225,8 +218,22 @@ async fn a_frame(mut line: Line) -> Result<String> {
     }
 }
 
-/// How much more memory each reader takes than there was before, once all is quiet.
-async fn memory_since(process: Process, before: u64, readers: usize) -> Result<f64> {
-    sleep(Duration::from_secs(1)).await;
-    Ok((process.memory()? - before) as f64 / readers as f64)
+/// Watches the memory while readers come. The first quarter of them warm up what all share.
+#[derive(Default)]
+struct Opened(u64);
+
+impl Opened {
+    async fn note(&mut self, opened: usize, of: usize, process: Process) -> Result<()> {
+        if opened == of / 4 {
+            sleep(QUIET).await;
+            self.0 = process.memory()?;
+        }
+        Ok(())
+    }
+
+    /// In KiB.
+    async fn memory_of_each(&self, of: usize, process: Process) -> Result<f64> {
+        sleep(QUIET).await;
+        Ok(process.memory()?.saturating_sub(self.0) as f64 / (of - of / 4) as f64)
+    }
 }

@@ -12,7 +12,8 @@ use std::sync::Arc;
 use super::{
     Site,
     error::Problem,
-    extract::{self, ClientAddress, Fields, Form, Look, Query, Theme, Wants},
+    extract::{self, ClientAddress, Look, Theme, Wants},
+    forms::{Fields, Form, Query},
     html,
     page::Page,
     redirect,

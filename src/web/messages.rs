@@ -12,7 +12,8 @@ use serde::{Deserialize, Serialize};
 use super::{
     Site,
     error::Problem,
-    extract::{Fields, Form, Look, Member, Place, Wants},
+    extract::{Look, Member, Place, Wants},
+    forms::{Fields, Form},
     html,
     page::Page,
     redirect,

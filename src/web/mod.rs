@@ -24,6 +24,7 @@ mod assets;
 mod door;
 mod error;
 mod extract;
+mod forms;
 mod guard;
 mod headers;
 mod health;
@@ -36,8 +37,6 @@ mod receipts;
 mod rooms;
 mod session;
 mod templates;
-#[cfg(test)]
-mod tests;
 mod views;
 mod zone;
 
@@ -251,3 +250,6 @@ fn redirect(path: &str) -> Response {
         .header(header::LOCATION, path)
         .finish()
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,7 +8,8 @@ use serde::Deserialize;
 use super::{
     Site,
     error::Problem,
-    extract::{Fields, Form, Member},
+    extract::Member,
+    forms::{Fields, Form},
 };
 use crate::{error::Error, ids::Seq};
 

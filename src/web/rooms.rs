@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::{
     Site,
     error::Problem,
-    extract::{CurrentUser, Fields, Form, Look, Member, Query, Wants},
+    extract::{CurrentUser, Look, Member, Wants},
+    forms::{Fields, Form, Query},
     html,
     page::{self, Page},
     redirect,

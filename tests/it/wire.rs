@@ -59,7 +59,10 @@ async fn refused(addr: SocketAddr, bytes: &[u8], status: u16) {
         "{head}"
     );
     assert!(!answer.contains("<img"), "{answer}");
-    assert!(body.contains("data-error="), "a sentence for the person: {body}");
+    assert!(
+        body.contains("data-error="),
+        "a sentence for the person: {body}"
+    );
 }
 
 /// A POST to the sign-in form, from the house's own page, with these lines and this body.

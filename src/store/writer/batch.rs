@@ -2,45 +2,27 @@
 //!
 //! Numbers come from the room's own row (`UPDATE … RETURNING`), so they are without holes and in commit order on
 //! both databases: whoever holds the row commits before anyone else can take the next number.
+//!
+//! What each write comes to is found out by [`plan`](super::plan). Knows nothing of who waits for the answer.
 
-use std::{
-    collections::{BTreeMap, HashMap, HashSet},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 use sea_orm::{
     ActiveValue::Set, ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait,
     FromQueryResult, SqliteTransactionMode, TransactionOptions, TransactionTrait, Value,
 };
-use sha2::{Digest, Sha256};
 
-use super::{Change, Committed, NewMessage, Write, Written};
+use super::{
+    Change, Committed, NewMessage, Write, Written,
+    plan::{Plan, plan},
+};
 use crate::{
     clock::UnixMillis,
     error::{Error, Result},
     ids::{Rev, RoomId, Seq, UserId},
     records::{Message, Previous, Room},
-    store::{
-        Store,
-        entity::message,
-        failure,
-        message::{MessageRow, SELECT},
-        session::hex,
-        statement,
-    },
+    store::{Store, entity::message, failure, statement},
 };
-
-/// What a write will come to, known before anything is written.
-enum Plan {
-    /// It changes nothing: the answer is already known.
-    Settled(Result<Written>),
-    /// It repeats the post at this index of the same batch.
-    Same(usize),
-    Post(NewMessage, String),
-    Edit(Arc<Room>, Message, String),
-    Delete(Arc<Room>, Message),
-    Read(Arc<Room>, UserId, Seq),
-}
 
 /// A room's end before this batch, moved along while its writes are numbered.
 struct End {
@@ -135,134 +117,6 @@ fn change(
         change: kind(message.clone()),
     });
     Written::Message(message)
-}
-
-async fn plan(tx: &DatabaseTransaction, writes: Vec<Write>) -> Result<Vec<Plan>> {
-    let known = known_keys(tx, &writes).await?;
-    let mut firsts: HashMap<(UserId, String), (usize, RoomId, String)> = HashMap::new();
-    let mut deleted = HashSet::new();
-    let mut plans = Vec::with_capacity(writes.len());
-    for (index, write) in writes.into_iter().enumerate() {
-        plans.push(match write {
-            Write::Post(new) => {
-                let digest = digest(&new.body);
-                let key = (new.author.id, new.key.clone());
-                if let Some(stored) = known.get(&key) {
-                    Plan::Settled(repeated(tx, stored, &new, &digest).await?)
-                } else if let Some((first, room, same)) = firsts.get(&key) {
-                    match *room == new.room.id && *same == digest {
-                        true => Plan::Same(*first),
-                        false => Plan::Settled(Err(OTHER_MESSAGE)),
-                    }
-                } else {
-                    firsts.insert(key, (index, new.room.id, digest.clone()));
-                    Plan::Post(new, digest)
-                }
-            }
-            Write::Edit {
-                room,
-                seq,
-                author,
-                body,
-            } => match find(tx, room.id, seq).await? {
-                Some(message) if message.author.id != author || message.body.is_none() => {
-                    Plan::Settled(Err(Error::NotFound))
-                }
-                Some(_) if deleted.contains(&(room.id, seq)) => Plan::Settled(Err(Error::NotFound)),
-                Some(message) if message.body.as_deref() == Some(body.as_str()) => {
-                    Plan::Settled(Ok(Written::Message(Arc::new(message))))
-                }
-                Some(message) => Plan::Edit(room, message, body),
-                None => Plan::Settled(Err(Error::NotFound)),
-            },
-            Write::Delete { room, seq, author } => match find(tx, room.id, seq).await? {
-                Some(message) if message.author.id != author => Plan::Settled(Err(Error::NotFound)),
-                Some(message) if message.body.is_none() || !deleted.insert((room.id, seq)) => {
-                    Plan::Settled(Ok(Written::Message(Arc::new(message))))
-                }
-                Some(message) => Plan::Delete(room, message),
-                None => Plan::Settled(Err(Error::NotFound)),
-            },
-            Write::Read { room, user, seq } => Plan::Read(room, user, seq),
-        });
-    }
-    Ok(plans)
-}
-
-const OTHER_MESSAGE: Error = Error::Conflict {
-    words: "This key already belongs to another message.",
-};
-
-/// A stored post, as far as telling a retry from a mistake needs it.
-#[derive(FromQueryResult)]
-struct Known {
-    author_id: i64,
-    key: String,
-    room_id: i64,
-    seq: i64,
-    digest: String,
-}
-
-async fn known_keys(
-    tx: &DatabaseTransaction,
-    writes: &[Write],
-) -> Result<HashMap<(UserId, String), Known>> {
-    let mut values: Vec<Value> = Vec::new();
-    for write in writes {
-        if let Write::Post(new) = write {
-            values.extend([new.author.id.0.into(), new.key.clone().into()]);
-        }
-    }
-    if values.is_empty() {
-        return Ok(HashMap::new());
-    }
-    let pairs: Vec<String> = (0..values.len() / 2)
-        .map(|i| format!("(${}, ${})", 2 * i + 1, 2 * i + 2))
-        .collect();
-    let sql = format!(
-        "SELECT author_id, key, room_id, seq, digest FROM messages WHERE (author_id, key) IN (VALUES {})",
-        pairs.join(", ")
-    );
-    let rows = Known::find_by_statement(statement(tx, &sql, values))
-        .all(tx)
-        .await
-        .map_err(failure)?;
-    Ok(rows
-        .into_iter()
-        .map(|row| ((UserId(row.author_id), row.key.clone()), row))
-        .collect())
-}
-
-/// A post whose key is stored already: the same message again, or a mistake of the client's.
-async fn repeated(
-    tx: &DatabaseTransaction,
-    stored: &Known,
-    new: &NewMessage,
-    digest: &str,
-) -> Result<Result<Written>> {
-    // A deleted message keeps no digest of its text, so any retry of its key is taken for the same one.
-    let same =
-        stored.room_id == new.room.id.0 && (stored.digest == digest || stored.digest.is_empty());
-    if !same {
-        return Ok(Err(OTHER_MESSAGE));
-    }
-    let message = find(tx, new.room.id, Seq(stored.seq))
-        .await?
-        .ok_or(Error::NotFound)?;
-    Ok(Ok(Written::Message(Arc::new(message))))
-}
-
-async fn find(tx: &DatabaseTransaction, room: RoomId, seq: Seq) -> Result<Option<Message>> {
-    let wanted = statement(
-        tx,
-        &format!("{SELECT} AND m.seq = $2"),
-        [room.0.into(), seq.0.into()],
-    );
-    Ok(MessageRow::find_by_statement(wanted)
-        .one(tx)
-        .await
-        .map_err(failure)?
-        .map(MessageRow::message))
 }
 
 #[derive(FromQueryResult)]
@@ -375,23 +229,17 @@ async fn rewrite(
     now: UnixMillis,
 ) -> Result<Message> {
     end.rev += 1;
+    let edited = body.is_some().then_some(now);
     let mut row = message::ActiveModel {
         room_id: Set(message.room.0),
         seq: Set(message.seq.0),
         rev: Set(end.rev),
         body: Set(body.clone()),
+        edited: Set(edited.map(|edited| edited.0)),
         ..Default::default()
     };
-    let edited = match body {
-        Some(_) => Some(now),
-        None => None,
-    };
-    match body {
-        Some(_) => row.edited = Set(Some(now.0)),
-        None => {
-            (row.deleted, row.digest, row.edited) =
-                (Set(Some(now.0)), Set(String::new()), Set(None))
-        }
+    if body.is_none() {
+        (row.deleted, row.digest) = (Set(Some(now.0)), Set(String::new()));
     }
     message::Entity::update(row)
         .exec(tx)
@@ -467,8 +315,4 @@ async fn mark_read(
         .await
         .map_err(failure)?;
     Ok(moved.map(|row| Seq(row.read_seq)))
-}
-
-fn digest(body: &str) -> String {
-    hex(&Sha256::digest(body.as_bytes())[..16])
 }

@@ -22,6 +22,7 @@ use crate::{
 };
 
 mod batch;
+mod plan;
 
 /// How many writes may wait; one more is refused with `Unavailable`.
 const QUEUE: usize = 4096;

@@ -31,7 +31,8 @@ use crate::{
     web::{
         Site,
         error::Problem,
-        extract::{CurrentUser, Look, Query},
+        extract::{CurrentUser, Look},
+        forms::Query,
         guard::is_origin_of,
     },
 };

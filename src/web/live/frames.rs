@@ -1,0 +1,68 @@
+//! What the templates of the live channel show. It does not know when a frame is due, nor for whom.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::{
+    clock::UnixMillis,
+    ids::{Rev, RoomId},
+    web::{
+        views::{HistoryView, RowView},
+        zone::Zone,
+    },
+};
+
+/// `live/_resync.html`: the newest page afresh.
+#[derive(Serialize)]
+pub(super) struct Resync {
+    pub(super) history: HistoryView,
+    pub(super) rev: Rev,
+}
+
+/// `live/_lobby.html`: lines and counts of the lobby, the time up to which it is complete, the page's title.
+#[derive(Serialize)]
+pub(super) struct LobbyFrame {
+    pub(super) rows: Vec<Line>,
+    pub(super) counts: Vec<Count>,
+    pub(super) at: UnixMillis,
+    pub(super) title: String,
+}
+
+/// One line of a list of the lobby.
+#[derive(Serialize)]
+pub(super) struct Line {
+    pub(super) list: &'static str,
+    pub(super) row: RowView,
+}
+
+/// How many messages of a room are unread.
+#[derive(Serialize)]
+pub(super) struct Count {
+    pub(super) id: RoomId,
+    pub(super) count: i64,
+}
+
+/// `live/_days.html`: what the days of the last week are called today.
+#[derive(Serialize)]
+pub(super) struct DaysFrame {
+    pub(super) days: Vec<DayName>,
+}
+
+/// A day of the reader's calendar and its name.
+#[derive(Serialize)]
+pub(super) struct DayName {
+    pub(super) id: String,
+    pub(super) label: String,
+}
+
+impl DayName {
+    /// The day that was `days_ago` before `now`.
+    pub(super) fn new(zone: &Zone, now: UnixMillis, days_ago: u64) -> Self {
+        let then = now.minus(Duration::from_secs(days_ago * 24 * 60 * 60));
+        Self {
+            id: zone.day(then).to_string(),
+            label: zone.day_label(then, now),
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! The lobby as a reader follows it: news is gathered, and told at most four times a second. It knows
+//! nothing of the open room's messages.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use tokio::time::Instant;
+use tokio_tungstenite::tungstenite::Utf8Bytes;
+
+use super::{
+    Reader,
+    frames::{Count, Line, LobbyFrame},
+};
+use crate::{
+    domain::{receipts::Position, rooms::LobbyRoom},
+    ids::{RoomId, Seq},
+    realtime::Event,
+    records::{Message, Room, RoomKind},
+    web::{
+        page,
+        views::{RoomView, RowView},
+    },
+};
+
+/// How long lobby news is gathered before the next frame of it.
+const LOBBY_PACE: Duration = Duration::from_millis(250);
+
+/// What waits for the next lobby frame about one room: its line, or only its count.
+pub(super) type Stale = BTreeMap<RoomId, Option<(Arc<Room>, Arc<Message>)>>;
+
+impl Reader {
+    /// When the next lobby frame is due, if there is anything to tell.
+    pub fn lobby_due(&self) -> Option<Instant> {
+        let quiet = self.stale.is_empty() && self.stale_rooms.is_empty() && self.people.is_empty();
+        (!quiet).then_some(self.next_lobby)
+    }
+
+    /// The lobby lines that changed since the last one.
+    pub fn take_lobby(&mut self) -> Utf8Bytes {
+        self.next_lobby = Instant::now() + LOBBY_PACE;
+        let open = self.room.as_ref().map(|room| room.id);
+        let mut rows = Vec::new();
+        for room in std::mem::take(&mut self.stale_rooms) {
+            let changed = self.site.app.clock.now();
+            let listed = LobbyRoom {
+                room,
+                last_seq: Seq(0),
+                read_seq: Seq(0),
+                changed,
+                last: None,
+            };
+            rows.push(("rooms", RowView::room(&listed, open, self.eyes())));
+        }
+        for event in std::mem::take(&mut self.people) {
+            if let Event::PersonJoined { person, joined } = &event {
+                rows.push(("people", RowView::person(person, *joined)));
+            }
+        }
+        let mut counts = Vec::new();
+        for (id, line) in std::mem::take(&mut self.stale) {
+            let position = self.position(id);
+            match line {
+                Some((room, message)) => {
+                    let list = if matches!(room.kind, RoomKind::Public { .. }) {
+                        "rooms"
+                    } else {
+                        "chats"
+                    };
+                    let last = Some(message.as_ref().clone());
+                    let listed = LobbyRoom {
+                        room,
+                        last_seq: position.last_seq,
+                        read_seq: position.read_seq,
+                        changed: message.created,
+                        last,
+                    };
+                    rows.push((list, RowView::room(&listed, open, self.eyes())));
+                }
+                None => counts.push((id, position.unread())),
+            }
+        }
+        self.lobby_frame_with(rows, counts)
+    }
+
+    /// Takes note of what `event` changes in the lobby; it goes out with the next frame of it.
+    pub(super) fn note_for_lobby(&mut self, event: &Event) {
+        match event {
+            Event::PersonJoined { person, .. } if person.id == self.user => {}
+            Event::PersonJoined { .. } => self.people.push(event.clone()),
+            Event::RoomCreated { room } => self.stale_rooms.push(room.clone()),
+            Event::RoomRead {
+                room,
+                user,
+                read_seq,
+            } => {
+                if *user == self.user {
+                    let position = self.position_mut(room.id);
+                    position.read_seq = position.read_seq.max(*read_seq);
+                    position.last_seq = position.last_seq.max(*read_seq);
+                    self.stale.entry(room.id).or_default();
+                }
+            }
+            Event::MessagePosted { room, message }
+            | Event::MessageEdited { room, message }
+            | Event::MessageDeleted { room, message } => {
+                let mine = message.author.id == self.user;
+                let posted = matches!(event, Event::MessagePosted { .. });
+                let position = self.position_mut(room.id);
+                let is_last = message.seq >= position.last_seq;
+                position.last_seq = position.last_seq.max(message.seq);
+                if mine && posted {
+                    position.read_seq = position.read_seq.max(message.seq);
+                }
+                if is_last {
+                    self.stale
+                        .insert(room.id, Some((room.clone(), message.clone())));
+                }
+            }
+        }
+    }
+
+    /// A frame of lines alone.
+    pub(super) fn lobby_frame(&self, rows: Vec<(&'static str, RowView)>) -> Utf8Bytes {
+        self.lobby_frame_with(rows, Vec::new())
+    }
+
+    fn lobby_frame_with(
+        &self,
+        rows: Vec<(&'static str, RowView)>,
+        counts: Vec<(RoomId, i64)>,
+    ) -> Utf8Bytes {
+        let rows = rows
+            .into_iter()
+            .map(|(list, row)| Line { list, row })
+            .collect();
+        let counts = counts
+            .into_iter()
+            .map(|(id, count)| Count { id, count })
+            .collect();
+        let total = self.positions.iter().map(Position::unread).sum();
+        let name = self
+            .room
+            .as_ref()
+            .map(|room| RoomView::new(room, self.user).name);
+        let (at, title) = (
+            self.site.app.clock.now(),
+            page::title(total, name.as_deref()),
+        );
+        self.site
+            .templates
+            .render(
+                "live/_lobby.html",
+                LobbyFrame {
+                    rows,
+                    counts,
+                    at,
+                    title,
+                },
+            )
+            .into()
+    }
+
+    fn position(&self, room: RoomId) -> Position {
+        let found = self.positions.binary_search_by_key(&room, |it| it.room);
+        found.map_or_else(|_| Position::start_of(room), |at| self.positions[at])
+    }
+
+    fn position_mut(&mut self, room: RoomId) -> &mut Position {
+        let at = self
+            .positions
+            .binary_search_by_key(&room, |it| it.room)
+            .unwrap_or_else(|at| {
+                self.positions.insert(at, Position::start_of(room));
+                at
+            });
+        &mut self.positions[at]
+    }
+}

@@ -1,0 +1,182 @@
+//! What templates show of rooms and people: the head of a conversation and the lobby. They know of a
+//! message no more than its preview.
+
+use serde::Serialize;
+
+use super::{Eyes, TimeView, kind, name};
+use crate::{
+    clock::UnixMillis,
+    domain::{
+        body,
+        rooms::{Lobby, LobbyRoom},
+    },
+    ids::{RoomId, UserId},
+    records::{Message, Person, Room, RoomKind},
+    web::{
+        page::{hue, initials},
+        zone::iso,
+    },
+};
+
+/// The head of a conversation.
+#[derive(Debug, Serialize)]
+pub struct RoomView {
+    id: RoomId,
+    kind: &'static str,
+    /// As the viewer calls it: a direct room bears the other's name.
+    pub name: String,
+    initials: String,
+    hue: i64,
+    subtitle: &'static str,
+}
+
+impl RoomView {
+    /// `room` as `user` sees it.
+    pub fn new(room: &Room, user: UserId) -> Self {
+        let (name, hue) = name(room, user);
+        let subtitle = match room.kind {
+            RoomKind::Public { .. } => "Room · everyone here can read and write",
+            RoomKind::Direct { .. } => "Only the two of you",
+        };
+        Self {
+            id: room.id,
+            kind: kind(room),
+            initials: initials(&name),
+            name,
+            hue,
+            subtitle,
+        }
+    }
+}
+
+/// The list of rooms and people.
+#[derive(Debug, Default, Serialize)]
+pub struct LobbyView {
+    chats: Vec<RowView>,
+    rooms: Vec<RowView>,
+    people: Vec<RowView>,
+    /// Unread messages in all of them.
+    pub total: i64,
+    at: UnixMillis,
+}
+
+impl LobbyView {
+    /// `lobby` as `eyes` see it, with the room `open` highlighted and already read.
+    pub fn new(lobby: &Lobby, open: Option<RoomId>, eyes: Eyes<'_>) -> Self {
+        let mut view = Self {
+            at: eyes.now,
+            ..Self::default()
+        };
+        for listed in &lobby.rooms {
+            let row = RowView::room(listed, open, eyes);
+            view.total += row.unread;
+            match listed.room.kind {
+                RoomKind::Direct { .. } => view.chats.push(row),
+                RoomKind::Public { .. } => view.rooms.push(row),
+            }
+        }
+        view.people = lobby
+            .people
+            .iter()
+            .map(|(person, joined)| RowView::person(person, *joined))
+            .collect();
+        view
+    }
+
+    /// The lines with the list that each belongs to.
+    pub fn into_rows(self) -> Vec<(&'static str, RowView)> {
+        let lists = [
+            ("chats", self.chats),
+            ("rooms", self.rooms),
+            ("people", self.people),
+        ];
+        lists
+            .into_iter()
+            .flat_map(|(list, rows)| rows.into_iter().map(move |row| (list, row)))
+            .collect()
+    }
+}
+
+/// A line of the lobby.
+#[derive(Debug, Serialize)]
+pub struct RowView {
+    id: Option<RoomId>,
+    person: Option<UserId>,
+    kind: &'static str,
+    name: String,
+    initials: String,
+    hue: i64,
+    href: Option<String>,
+    preview: Option<PreviewView>,
+    time: Option<TimeView>,
+    unread: i64,
+    sort: i64,
+    open: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct PreviewView {
+    text: String,
+    mine: bool,
+    author: Option<String>,
+    deleted: bool,
+}
+
+impl RowView {
+    /// The line of a room.
+    pub fn room(listed: &LobbyRoom, open: Option<RoomId>, eyes: Eyes<'_>) -> Self {
+        let room = &listed.room;
+        let (name, hue) = name(room, eyes.user);
+        let last = listed.last.as_ref();
+        Self {
+            id: Some(room.id),
+            person: room.peer(eyes.user).map(|peer| peer.id),
+            kind: kind(room),
+            initials: initials(&name),
+            name,
+            hue,
+            href: Some(format!("/rooms/{}", room.id)),
+            preview: last.map(|last| preview(room, last, eyes.user)),
+            time: last.map(|last| TimeView {
+                label: eyes.zone.lobby_label(last.created, eyes.now),
+                iso: iso(last.created),
+            }),
+            unread: (listed.last_seq.0 - listed.read_seq.0).max(0),
+            sort: last.map_or(listed.changed, |last| last.created).0,
+            open: open == Some(room.id),
+        }
+    }
+
+    /// The line of somebody not written to yet.
+    pub fn person(person: &Person, joined: UnixMillis) -> Self {
+        Self {
+            id: None,
+            person: Some(person.id),
+            kind: "person",
+            name: person.name.to_string(),
+            initials: initials(&person.name),
+            hue: hue(person.id.0),
+            href: None,
+            preview: None,
+            time: None,
+            unread: 0,
+            sort: joined.0,
+            open: false,
+        }
+    }
+}
+
+fn preview(room: &Room, message: &Message, user: UserId) -> PreviewView {
+    let mine = message.author.id == user;
+    let by_name = !mine && matches!(room.kind, RoomKind::Public { .. });
+    PreviewView {
+        text: message
+            .body
+            .as_deref()
+            .map(body::preview)
+            .unwrap_or_default(),
+        mine,
+        author: by_name.then(|| message.author.name.to_string()),
+        deleted: message.body.is_none(),
+    }
+}
