@@ -15,6 +15,9 @@ use crate::{
 /// How often expired sessions are swept out.
 const SWEEP: Duration = Duration::from_secs(15 * 60);
 
+/// How long deliveries are gathered before they are committed together.
+const DELIVERIES: Duration = Duration::from_millis(500);
+
 /// Why the program cannot start; a sentence for the operator.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
@@ -60,6 +63,8 @@ impl App {
         };
         app.tasks
             .spawn(sweep(app.sessions.clone(), app.stopping.clone()));
+        app.tasks
+            .spawn(commit_deliveries(app.chat.clone(), app.stopping.clone()));
         Ok(app)
     }
 
@@ -69,6 +74,22 @@ impl App {
         self.tasks.close();
         self.tasks.wait().await;
         self.chat.close(self.writer).await;
+    }
+}
+
+/// Ends when `stopping` is cancelled, after a last time.
+async fn commit_deliveries(chat: Chat, stopping: CancellationToken) {
+    let mut ticks = tokio::time::interval(DELIVERIES);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    while stopping.run_until_cancelled(ticks.tick()).await.is_some() {
+        log(chat.commit_deliveries().await);
+    }
+    log(chat.commit_deliveries().await);
+
+    fn log(committed: crate::error::Result<()>) {
+        if let Err(err) = committed {
+            tracing::warn!(error = %err, "deliveries were not stored");
+        }
     }
 }
 

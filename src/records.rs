@@ -106,4 +106,58 @@ pub struct Message {
     pub edited: Option<UnixMillis>,
     /// The message before it in the room.
     pub previous: Option<Previous>,
+    /// Whether somebody else was in the room when it was posted: if not, it stays merely sent.
+    pub has_audience: bool,
+}
+
+/// How far everybody in a room was reached and has read: the lowest watermarks of its members. They never fall.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Floors {
+    /// Every member has received everything up to here.
+    pub delivered: Seq,
+    /// Every member has read everything up to here.
+    pub read: Seq,
+}
+
+/// A room's newest message, as far as its ticks go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Newest {
+    /// Who wrote it.
+    pub author: UserId,
+    /// Its place.
+    pub seq: Seq,
+    /// Whether receipts count for it.
+    pub has_audience: bool,
+}
+
+/// What the ticks of a message say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Ticks {
+    /// It is stored.
+    Sent,
+    /// Everybody who was in the room when it was posted has received it.
+    Delivered,
+    /// Everybody who was in the room when it was posted has read it.
+    Read,
+}
+
+impl Ticks {
+    /// What the floors of its room say of the message `seq`. Its author's own watermarks stand at or behind it,
+    /// and who joined later started behind it, so the floors of all are those of the others.
+    pub fn of(seq: Seq, has_audience: bool, floors: Floors) -> Self {
+        match has_audience {
+            true if seq <= floors.read => Self::Read,
+            true if seq <= floors.delivered => Self::Delivered,
+            _ => Self::Sent,
+        }
+    }
+
+    /// As templates and CSS spell it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Sent => "sent",
+            Self::Delivered => "delivered",
+            Self::Read => "read",
+        }
+    }
 }

@@ -126,7 +126,16 @@
   });
 
   // The lobby: its order, the open room, people who have become chats, the filter.
+  const turnTicks = () => {
+    const {delivered, read} = byId('floors')?.dataset || {};
+    for (const ticks of all('#messages .ticks[data-counts]')) {
+      const seq = +ticks.closest('li').dataset.seq;
+      if (seq <= read) ticks.dataset.state = 'read';
+      else if (seq <= delivered && ticks.dataset.state === 'sent') ticks.dataset.state = 'delivered';
+    }
+  };
   const tidy = () => {
+    turnTicks();
     for (const list of all('#lists ul')) {
       [...list.children].sort((a, b) => b.dataset.sort - a.dataset.sort).forEach((row, i) => {
         if (list.children[i] !== row) (list.moveBefore || list.insertBefore).call(list, row, list.children[i]);

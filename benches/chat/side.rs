@@ -20,9 +20,8 @@ use super::{
     readers::{Board, Crowd, place_of_rev, rev_of},
 };
 
-/// How many people post at full speed, and how many posts may be on their way: within what a reader's queue holds.
-const SENDERS: usize = 16;
-/// How many people post and read; nobody may have more than 50 live connections.
+/// How many people read, each on several lines (nobody may have more than 50), and post at full speed; also how many
+/// posts may be on their way then: well within what a reader's queue holds.
 pub const PEOPLE: usize = 64;
 
 /// How long until a server that nobody asks anything is quiet.
@@ -67,11 +66,11 @@ impl Side {
                 room.trim_start_matches("/rooms/")
             )
         };
-        let reader = Client::of(&program.address, &program.people[SENDERS]).await?;
+        let reader = Client::of(&program.address, &program.people[2]).await?;
         let sample = a_frame(reader.upgrade(&live(seen)).await?).await?;
 
         let (mut lines, mut opened) = (Vec::new(), Opened::default());
-        for person in program.people[SENDERS..].iter().cycle().take(readers) {
+        for person in program.people[..PEOPLE].iter().cycle().take(readers) {
             let reader = Client::of(&program.address, person).await?;
             lines.push(reader.upgrade(&live(rev)).await?);
             opened.note(lines.len(), readers, program.process).await?;
@@ -83,7 +82,7 @@ impl Side {
             crowd: Crowd::gather(lines, rev),
             source: Source::Tertulia {
                 address: program.address.clone(),
-                people: program.people[..SENDERS].to_vec(),
+                people: program.people[..PEOPLE].to_vec(),
                 room,
             },
         };
@@ -204,7 +203,7 @@ async fn keep_posting(
 /// Waits until the readers have seen all posts but the last few; counts one more.
 async fn may_post(board: &Board, posted: &AtomicU64) -> u64 {
     let number = posted.fetch_add(1, Ordering::Relaxed) + 1;
-    board.reached(number.saturating_sub(SENDERS as u64)).await;
+    board.reached(number.saturating_sub(PEOPLE as u64)).await;
     number
 }
 

@@ -68,14 +68,16 @@ fn rooms() -> TableCreateStatement {
         .to_owned()
 }
 
-/// `joined` is when the person first opened the room; a row without it only remembers
-/// from where a public room is unread for someone who signed up after it was created.
+/// `joined` is when the person first opened the room, `joined_seq` where it ended then: messages up to there wait for
+/// no receipt of theirs. A row without `joined` only remembers from where a public room is unread for someone who
+/// signed up after it was created.
 fn memberships() -> TableCreateStatement {
     Table::create()
         .table("memberships")
         .col(big_integer("room_id"))
         .col(big_integer("user_id"))
         .col(big_integer_null("joined"))
+        .col(big_integer("joined_seq").default(0))
         .col(big_integer("delivered_seq").default(0))
         .col(big_integer("read_seq").default(0))
         .col(big_integer("changed"))
@@ -83,6 +85,7 @@ fn memberships() -> TableCreateStatement {
         .to_owned()
 }
 
+/// `has_audience`: somebody else was in the room when it was posted, so receipts count for it.
 /// `previous_author_id` and `previous_created` are the message before: they decide, once for all,
 /// whether a message begins a group or a day.
 fn messages() -> TableCreateStatement {
@@ -95,6 +98,7 @@ fn messages() -> TableCreateStatement {
         .col(text_null("body"))
         .col(text("key"))
         .col(text("digest"))
+        .col(boolean("has_audience"))
         .col(big_integer("created"))
         .col(big_integer_null("edited"))
         .col(big_integer_null("deleted"))
@@ -118,6 +122,17 @@ fn indexes() -> Vec<IndexCreateStatement> {
         index("rooms_high", "rooms").col("high_user_id").to_owned(),
         index("memberships_user", "memberships")
             .col("user_id")
+            .to_owned(),
+        // The lowest watermarks of a room's members are the first entries of these.
+        index("memberships_delivered", "memberships")
+            .col("room_id")
+            .col("delivered_seq")
+            .and_where(Expr::col("joined").is_not_null())
+            .to_owned(),
+        index("memberships_read", "memberships")
+            .col("room_id")
+            .col("read_seq")
+            .and_where(Expr::col("joined").is_not_null())
             .to_owned(),
         index("messages_key", "messages")
             .col("author_id")

@@ -219,7 +219,7 @@ impl Chat {
     async fn write(&self, write: Write) -> Result<Arc<Message>> {
         match self.writer.write(write).await? {
             Written::Message(message) => Ok(message),
-            Written::Read => Err(Error::Internal("a message came back as a receipt".into())),
+            Written::Receipts => Err(Error::Internal("a message came back as a receipt".into())),
         }
     }
 }

@@ -23,6 +23,7 @@ pub mod receipts;
 pub mod rooms;
 
 use passwords::Passwords;
+use receipts::Deliveries;
 
 /// How many rooms' fixed facts (kind, name, the two of a direct room) are remembered.
 const ROOMS_REMEMBERED: usize = 10_000;
@@ -39,6 +40,7 @@ pub struct Chat {
     bus: Bus,
     passwords: Passwords,
     rooms: Arc<Cache<RoomId, Arc<Room>>>,
+    deliveries: Deliveries,
 }
 
 impl Chat {
@@ -61,6 +63,7 @@ impl Chat {
                 bus,
                 passwords: Passwords::new(),
                 rooms,
+                deliveries: Deliveries::default(),
             },
             task,
         )
@@ -87,15 +90,47 @@ impl Chat {
 }
 
 /// The news that a commit is.
-fn event(Committed { room, change }: Committed) -> Event {
-    match change {
-        Change::Posted(message) => Event::MessagePosted { room, message },
-        Change::Edited(message) => Event::MessageEdited { room, message },
-        Change::Deleted(message) => Event::MessageDeleted { room, message },
-        Change::Read { user, read_seq } => Event::RoomRead {
+fn event(committed: Committed) -> Event {
+    match committed {
+        Committed::Message {
+            room,
+            message,
+            change,
+            floors,
+        } => match change {
+            Change::Posted => Event::MessagePosted {
+                room,
+                message,
+                floors,
+            },
+            Change::Edited => Event::MessageEdited {
+                room,
+                message,
+                floors,
+            },
+            Change::Deleted => Event::MessageDeleted {
+                room,
+                message,
+                floors,
+            },
+        },
+        Committed::Read {
             room,
             user,
             read_seq,
+        } => Event::RoomRead {
+            room,
+            user,
+            read_seq,
+        },
+        Committed::FloorsMoved {
+            room,
+            floors,
+            newest,
+        } => Event::FloorsMoved {
+            room,
+            floors,
+            newest,
         },
     }
 }

@@ -1,16 +1,26 @@
-//! How far people have read.
+//! How far people were reached and have read: two watermarks per person and room, and what the ticks make of them.
 
-use std::sync::Arc;
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 pub use crate::store::membership::Position;
 
 use super::Chat;
 use crate::{
     error::Result,
-    ids::{Seq, UserId},
-    records::Room,
+    ids::{RoomId, Seq, UserId},
+    records::{Floors, Room},
     store::Write,
 };
+
+/// How many deliveries wait to be committed together; more are dropped and told again by the next connection.
+const MOST_WAITING: usize = 100_000;
+
+/// Deliveries that wait to be committed together, the furthest per person and room.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Deliveries(Arc<Mutex<BTreeMap<(RoomId, UserId), Seq>>>);
 
 impl Chat {
     /// How far `user` has read in the room.
@@ -18,16 +28,53 @@ impl Chat {
         self.store.find_read_seq(room.id, user).await
     }
 
-    /// Where each room of `user`'s ends and how far they have read it.
+    /// Where each room of `user`'s ends and how far they were reached and have read.
     pub async fn positions(&self, user: UserId) -> Result<Vec<Position>> {
         self.store.positions(user).await
     }
 
+    /// How far everybody in the room was reached and has read.
+    pub async fn floors(&self, room: &Room) -> Result<Floors> {
+        self.store.find_floors(room.id).await
+    }
+
     /// Notes that `user` has read the room up to `seq`. Never falls, never passes the room's end.
+    /// Whoever comes to a room for the first time has all of it behind them.
     pub async fn mark_read(&self, room: Arc<Room>, user: UserId, seq: Seq) -> Result<()> {
+        let room = room.id;
+        let read = Write::Read { room, user, seq };
+        self.writer.write(read).await.map(|_| ())
+    }
+
+    /// Notes that a client of `user`'s has received these rooms up to here. It is committed with others, soon.
+    pub fn note_delivered(&self, user: UserId, received: BTreeMap<RoomId, Seq>) {
+        let mut waiting = self.deliveries.lock();
+        for (room, seq) in received {
+            if waiting.len() < MOST_WAITING {
+                let known = waiting.entry((room, user)).or_default();
+                *known = seq.max(*known);
+            }
+        }
+    }
+
+    /// Commits the deliveries that wait.
+    ///
+    /// # Errors
+    /// As [`crate::store::Writer::write`]; the next connection tells of them again.
+    pub async fn commit_deliveries(&self) -> Result<()> {
+        let waiting = std::mem::take(&mut *self.deliveries.lock());
+        if waiting.is_empty() {
+            return Ok(());
+        }
         self.writer
-            .write(Write::Read { room, user, seq })
+            .write(Write::Delivered(waiting))
             .await
             .map(|_| ())
+    }
+}
+
+impl Deliveries {
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<(RoomId, UserId), Seq>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

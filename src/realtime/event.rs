@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use crate::{
     clock::UnixMillis,
-    ids::{Rev, RoomId, Seq, UserId},
-    records::{Message, Person, Room, RoomKind},
+    ids::{RoomId, Seq, UserId},
+    records::{Floors, Message, Newest, Person, Room, RoomKind},
 };
 
 /// Where is listened.
@@ -28,6 +28,8 @@ pub enum Event {
         room: Arc<Room>,
         /// The message.
         message: Arc<Message>,
+        /// How far everybody in the room has come.
+        floors: Floors,
     },
     /// A message has another text.
     MessageEdited {
@@ -35,6 +37,8 @@ pub enum Event {
         room: Arc<Room>,
         /// Its present state.
         message: Arc<Message>,
+        /// How far everybody in the room has come.
+        floors: Floors,
     },
     /// A message lost its text.
     MessageDeleted {
@@ -42,15 +46,26 @@ pub enum Event {
         room: Arc<Room>,
         /// Its present state.
         message: Arc<Message>,
+        /// How far everybody in the room has come.
+        floors: Floors,
     },
     /// Somebody has read further.
     RoomRead {
         /// Where.
-        room: Arc<Room>,
+        room: RoomId,
         /// Who.
         user: UserId,
         /// Up to where.
         read_seq: Seq,
+    },
+    /// Everybody in a room has come further.
+    FloorsMoved {
+        /// Where.
+        room: RoomId,
+        /// Up to where.
+        floors: Floors,
+        /// The room's newest message: its author's lobby shows its ticks.
+        newest: Option<Newest>,
     },
     /// There is a new public room.
     RoomCreated {
@@ -67,18 +82,36 @@ pub enum Event {
 }
 
 impl Event {
-    /// The room in which it happened and its change number there, if it changed a message.
-    pub fn place(&self) -> Option<(RoomId, Rev)> {
-        self.message().map(|(room, message)| (room.id, message.rev))
+    /// The room in which it happened, if it concerns those who look at that room.
+    pub fn room(&self) -> Option<RoomId> {
+        match self {
+            Self::FloorsMoved { room, .. } => Some(*room),
+            _ => self.message().map(|(room, ..)| room.id),
+        }
     }
 
-    /// The message that changed, and its room.
-    pub fn message(&self) -> Option<(&Arc<Room>, &Arc<Message>)> {
+    /// The message that changed, its room, and how far everybody there has come.
+    pub fn message(&self) -> Option<(&Arc<Room>, &Arc<Message>, Floors)> {
         match self {
-            Self::MessagePosted { room, message }
-            | Self::MessageEdited { room, message }
-            | Self::MessageDeleted { room, message } => Some((room, message)),
-            Self::RoomRead { .. } | Self::RoomCreated { .. } | Self::PersonJoined { .. } => None,
+            Self::MessagePosted {
+                room,
+                message,
+                floors,
+            }
+            | Self::MessageEdited {
+                room,
+                message,
+                floors,
+            }
+            | Self::MessageDeleted {
+                room,
+                message,
+                floors,
+            } => Some((room, message, *floors)),
+            Self::RoomRead { .. }
+            | Self::FloorsMoved { .. }
+            | Self::RoomCreated { .. }
+            | Self::PersonJoined { .. } => None,
         }
     }
 
@@ -86,6 +119,10 @@ impl Event {
     pub fn topics(&self) -> Vec<Topic> {
         match self {
             Self::RoomRead { user, .. } => vec![Topic::User(*user)],
+            Self::FloorsMoved { room, newest, .. } => {
+                let author = newest.map(|newest| Topic::User(newest.author));
+                [Topic::Room(*room)].into_iter().chain(author).collect()
+            }
             Self::RoomCreated { .. } | Self::PersonJoined { .. } => vec![Topic::Lobby],
             Self::MessagePosted { room, .. }
             | Self::MessageEdited { room, .. }

@@ -135,7 +135,7 @@ impl Hub {
     /// Puts one shared copy of `event` into the queue of everyone who listens; never waits for anyone.
     pub fn deliver(&self, event: Event) {
         let topics = event.topics();
-        let room = event.place().map(|(room, _)| room);
+        let room = event.room();
         let news = Arc::new(News::new(event));
         let all = self.lock();
         for topic in topics {

@@ -88,6 +88,7 @@ pub mod message {
         pub body: Option<String>,
         pub key: String,
         pub digest: String,
+        pub has_audience: bool,
         pub created: i64,
         pub edited: Option<i64>,
         pub deleted: Option<i64>,

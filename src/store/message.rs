@@ -23,12 +23,13 @@ pub(super) struct MessageRow {
     edited: Option<i64>,
     previous_author_id: Option<i64>,
     previous_created: Option<i64>,
+    has_audience: bool,
 }
 
 /// What every reading of messages begins with.
 pub(super) const SELECT: &str = "\
 SELECT m.room_id, m.seq, m.rev, m.author_id, u.name AS author_name, m.body, m.created, m.edited,
-  m.previous_author_id, m.previous_created
+  m.previous_author_id, m.previous_created, m.has_audience
 FROM messages m JOIN users u ON u.id = m.author_id
 WHERE m.room_id = $1 ";
 
@@ -120,6 +121,7 @@ impl MessageRow {
                 author: UserId(author),
                 created: UnixMillis(created),
             }),
+            has_audience: self.has_audience,
         }
     }
 }

@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
-use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, FromQueryResult, QueryFilter};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter,
+};
 
 use super::{Store, entity::room, failure, is_taken, statement};
 use crate::{
     clock::UnixMillis,
     error::{Error, Result},
     ids::{Rev, RoomId, Seq, UserId},
-    records::{Message, Person, Room, RoomKind},
+    records::{Floors, Message, Person, Room, RoomKind},
 };
 
 /// The most rooms and the most people that one lobby lists.
@@ -28,6 +30,8 @@ pub struct LobbyRoom {
     pub changed: UnixMillis,
     /// Its newest message, if it has any.
     pub last: Option<Message>,
+    /// How far everybody has come, if the newest message is the person's own.
+    pub floors: Floors,
 }
 
 /// What one person's lobby lists: rooms by last change, then people they have not written to, the newest first.
@@ -57,6 +61,9 @@ struct LobbyRow {
     body: Option<String>,
     created: Option<i64>,
     edited: Option<i64>,
+    has_audience: Option<bool>,
+    delivered_floor: Option<i64>,
+    read_floor: Option<i64>,
     person_id: Option<i64>,
     person_name: Option<String>,
 }
@@ -66,7 +73,9 @@ struct LobbyRow {
 const LOBBY: &str = "\
 SELECT * FROM (
   SELECT r.id AS room_id, r.kind, r.name, r.low_user_id, low.name AS low_name, r.high_user_id, high.name AS high_name,
-    r.last_seq, ms.read_seq, r.changed, m.rev, m.author_id, author.name AS author_name, m.body, m.created, m.edited,
+    r.last_seq, ms.read_seq, r.changed, m.rev, m.author_id, author.name AS author_name, m.body, m.created, m.edited, m.has_audience,
+    CASE WHEN m.author_id = $1 THEN (SELECT MIN(f.delivered_seq) FROM memberships f WHERE f.room_id = r.id AND f.joined IS NOT NULL) END AS delivered_floor,
+    CASE WHEN m.author_id = $1 THEN (SELECT MIN(f.read_seq) FROM memberships f WHERE f.room_id = r.id AND f.joined IS NOT NULL) END AS read_floor,
     CAST(NULL AS BIGINT) AS person_id, CAST(NULL AS TEXT) AS person_name
   FROM rooms r
   LEFT JOIN memberships ms ON ms.room_id = r.id AND ms.user_id = $1
@@ -81,7 +90,8 @@ UNION ALL
 SELECT * FROM (
   SELECT CAST(NULL AS BIGINT), CAST(NULL AS TEXT), CAST(NULL AS TEXT), CAST(NULL AS BIGINT), CAST(NULL AS TEXT),
     CAST(NULL AS BIGINT), CAST(NULL AS TEXT), CAST(NULL AS BIGINT), CAST(NULL AS BIGINT), u.created,
-    CAST(NULL AS BIGINT), CAST(NULL AS BIGINT), CAST(NULL AS TEXT), CAST(NULL AS TEXT), CAST(NULL AS BIGINT), CAST(NULL AS BIGINT),
+    CAST(NULL AS BIGINT), CAST(NULL AS BIGINT), CAST(NULL AS TEXT), CAST(NULL AS TEXT), CAST(NULL AS BIGINT),
+    CAST(NULL AS BIGINT), CAST(NULL AS BOOLEAN), CAST(NULL AS BIGINT), CAST(NULL AS BIGINT),
     u.id AS person_id, u.name AS person_name
   FROM users u
   WHERE u.id <> $1 AND u.created >= $2
@@ -95,6 +105,11 @@ FROM rooms r
 LEFT JOIN users low ON low.id = r.low_user_id
 LEFT JOIN users high ON high.id = r.high_user_id
 WHERE r.id = $1";
+
+const BOTH: &str = "\
+INSERT INTO memberships (room_id, user_id, joined, joined_seq, delivered_seq, read_seq, changed)
+VALUES ($1, $2, $4, 0, 0, 0, $4), ($1, $3, $4, 0, 0, 0, $4)
+ON CONFLICT (room_id, user_id) DO NOTHING";
 
 #[derive(FromQueryResult)]
 struct RoomRow {
@@ -189,8 +204,16 @@ impl Store {
             high_user_id: Set(Some(high.0)),
             ..fresh(now)
         };
-        self.insert_or_find(row, room::Column::DirectKey, &key)
+        let (id, is_new) = self
+            .insert_or_find(row, room::Column::DirectKey, &key)
+            .await?;
+        // Both are in it from the start. Said again for a room that was found, in case this was cut short last time.
+        let values = [id.0.into(), low.0.into(), high.0.into(), now.0.into()];
+        self.write
+            .execute_raw(statement(&self.write, BOTH, values))
             .await
+            .map_err(failure)?;
+        Ok((id, is_new))
     }
 
     async fn insert_or_find(
@@ -255,6 +278,7 @@ fn lobby_room(row: LobbyRow) -> Result<LobbyRoom> {
                 created: UnixMillis(created),
                 edited: row.edited.map(UnixMillis),
                 previous: None,
+                has_audience: row.has_audience.unwrap_or(false),
             });
     let read_seq = Seq(row.read_seq.unwrap_or(0));
     Ok(LobbyRoom {
@@ -263,6 +287,10 @@ fn lobby_room(row: LobbyRow) -> Result<LobbyRoom> {
         read_seq,
         changed: UnixMillis(row.changed),
         last,
+        floors: Floors {
+            delivered: Seq(row.delivered_floor.unwrap_or(0)),
+            read: Seq(row.read_floor.unwrap_or(0)),
+        },
     })
 }
 

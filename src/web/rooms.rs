@@ -20,6 +20,7 @@ use crate::{
     domain::receipts::Position,
     error::Error,
     ids::{Rev, RoomId, Seq},
+    records::Floors,
 };
 
 /// Where the live element of a page connects to.
@@ -28,15 +29,23 @@ struct Live {
     room: Option<RoomId>,
     url: String,
     rev: Rev,
+    delivered: Seq,
+    read: Seq,
 }
 
 impl Live {
-    fn new(room: Option<RoomId>, rev: Rev) -> Self {
+    fn new(room: Option<RoomId>, rev: Rev, floors: Floors) -> Self {
         let url = room.map_or_else(
             || "/live".into(),
             |room| format!("/live?room={room}&rev={rev}"),
         );
-        Self { room, url, rev }
+        Self {
+            room,
+            url,
+            rev,
+            delivered: floors.delivered,
+            read: floors.read,
+        }
     }
 }
 
@@ -95,7 +104,7 @@ pub async fn show_lobby(
 ) -> Result<Response, Problem> {
     let lobby = lobby_view(site, &user, &look, None).await?;
     let page = Page::of(site, user.person(), &look, page::title(lobby.total, None));
-    let live = Live::new(None, Rev(0));
+    let live = Live::new(None, Rev(0), Floors::default());
     let model = LobbyPage { page, lobby, live };
     let template = if wants.fragment() {
         "rooms/_empty.html"
@@ -151,7 +160,11 @@ pub async fn room_page(
     composer: ComposerView,
 ) -> Result<Response, Problem> {
     let Member { user, room } = member;
-    let (chat, eyes) = (&site.app.chat, eyes(site, user, look));
+    let chat = &site.app.chat;
+    let eyes = Eyes {
+        floors: chat.floors(room).await?,
+        ..eyes(site, user, look)
+    };
     let (history, rev) = match (before, at) {
         (_, Some(at)) => {
             let found = chat.around(room, at).await?;
@@ -178,7 +191,7 @@ pub async fn room_page(
         }
     };
     let head = RoomView::new(room, user.id());
-    let live = Live::new(Some(room.id), rev);
+    let live = Live::new(Some(room.id), rev, eyes.floors);
     if wants.fragment() {
         let total = total(site, user).await?;
         let page = Page::of(
@@ -223,8 +236,13 @@ async fn older(
     look: &Look,
     before: Seq,
 ) -> Result<Response, Problem> {
-    let found = site.app.chat.before(&member.room, before).await?;
-    let history = HistoryView::new(&member.room, &found, eyes(site, &member.user, look));
+    let chat = &site.app.chat;
+    let found = chat.before(&member.room, before).await?;
+    let eyes = Eyes {
+        floors: chat.floors(&member.room).await?,
+        ..eyes(site, &member.user, look)
+    };
+    let history = HistoryView::new(&member.room, &found, eyes);
     Ok(html(
         site.templates
             .render("messages/_history.html", Older { history }),
@@ -259,6 +277,7 @@ pub fn eyes<'a>(site: &Site, user: &CurrentUser, look: &'a Look) -> Eyes<'a> {
         user: user.id(),
         zone: &look.zone,
         now: site.app.clock.now(),
+        floors: Floors::default(),
     }
 }
 

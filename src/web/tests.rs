@@ -141,7 +141,7 @@ async fn read_live(site: &Arc<Site>) {
         UserId(1),
         chat.room_for(UserId(1), RoomId(1)).await.expect("her room"),
     );
-    for (rev, frames) in [(Rev(119), 2), (Rev(1_000), 2)] {
+    for (rev, frames) in [(Rev(119), 3), (Rev(1_000), 3)] {
         let mut reader = Reader::new(
             site.clone(),
             ada,

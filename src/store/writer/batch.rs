@@ -5,23 +5,27 @@
 //!
 //! What each write comes to is found out by [`plan`](super::plan). Knows nothing of who waits for the answer.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use sea_orm::{
-    ActiveValue::Set, ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait,
-    FromQueryResult, SqliteTransactionMode, TransactionOptions, TransactionTrait, Value,
+    ActiveValue::Set, DatabaseTransaction, DbBackend, EntityTrait,
+    FromQueryResult, SqliteTransactionMode, TransactionOptions, TransactionTrait,
 };
 
 use super::{
     Change, Committed, NewMessage, Write, Written,
     plan::{Plan, plan},
+    receipts,
 };
 use crate::{
     clock::UnixMillis,
     error::{Error, Result},
     ids::{Rev, RoomId, Seq, UserId},
-    records::{Message, Previous, Room},
-    store::{Store, entity::message, failure, statement},
+    records::{Floors, Message, Previous, Room},
+    store::{Store, entity::message, failure, membership::floors, statement},
 };
 
 /// A room's end before this batch, moved along while its writes are numbered.
@@ -29,6 +33,8 @@ struct End {
     seq: i64,
     rev: i64,
     previous: Option<Previous>,
+    /// Members, as many as it takes to tell whether an author has an audience.
+    members: Vec<UserId>,
 }
 
 /// Commits `writes`; returns what each came to and the changes in order.
@@ -38,6 +44,7 @@ struct End {
 pub(super) async fn commit(
     store: &Store,
     now: UnixMillis,
+    known: &mut receipts::Known,
     writes: Vec<Write>,
 ) -> Result<(Vec<Result<Written>>, Vec<Committed>)> {
     let immediate = match store.write.get_database_backend() {
@@ -56,9 +63,7 @@ pub(super) async fn commit(
     let plans = plan(&tx, writes).await?;
     let mut ends = take_numbers(&tx, now, &plans).await?;
     let mut results: Vec<Result<Written>> = Vec::with_capacity(plans.len());
-    let mut committed = Vec::new();
-    let mut inserts = Vec::new();
-    let mut read = BTreeMap::new();
+    let mut batch = Batch::default();
     for plan in plans {
         let result = match plan {
             Plan::Settled(result) => result,
@@ -69,54 +74,114 @@ pub(super) async fn commit(
             Plan::Post(new, digest) => {
                 let end = ends.get_mut(&new.room.id).ok_or(Error::NotFound)?;
                 let message = numbered(end, &new, now);
-                read.insert((new.room.id, new.author.id), message.seq);
-                inserts.push(row(&message, new.key, digest));
-                Ok(change(&mut committed, new.room, message, Change::Posted))
+                Ok(batch.post(new, message, digest))
             }
             Plan::Edit(room, message, body) => {
                 let end = ends.get_mut(&room.id).ok_or(Error::NotFound)?;
                 let message = rewrite(&tx, end, message, Some(body), now).await?;
-                Ok(change(&mut committed, room, message, Change::Edited))
+                Ok(batch.message(room, message, Change::Edited))
             }
             Plan::Delete(room, message) => {
                 let end = ends.get_mut(&room.id).ok_or(Error::NotFound)?;
                 let message = rewrite(&tx, end, message, None, now).await?;
-                Ok(change(&mut committed, room, message, Change::Deleted))
+                Ok(batch.message(room, message, Change::Deleted))
             }
             Plan::Read(room, user, seq) => {
-                let read_seq = mark_read(&tx, &room, user, seq, now).await?;
-                committed.extend(read_seq.map(|read_seq| Committed {
-                    room,
-                    change: Change::Read { user, read_seq },
-                }));
-                Ok(Written::Read)
+                let read_seq = receipts::mark_read(&tx, room, user, seq, now).await?;
+                batch.read(room, user, read_seq);
+                Ok(Written::Receipts)
+            }
+            Plan::Delivered(delivered) => {
+                receipts::mark_delivered(&tx, &delivered).await?;
+                batch
+                    .touched
+                    .extend(delivered.keys().map(|(room, _)| *room));
+                Ok(Written::Receipts)
             }
         };
         results.push(result);
     }
-    if !inserts.is_empty() {
-        message::Entity::insert_many(inserts)
-            .exec_without_returning(&tx)
-            .await
-            .map_err(failure)?;
-        move_authors(&tx, read, now).await?;
-    }
+    let committed = batch.finish(&tx, known, now).await?;
     tx.commit().await.map_err(failure)?;
     Ok((results, committed))
 }
 
-fn change(
-    committed: &mut Vec<Committed>,
-    room: Arc<Room>,
-    message: Message,
-    kind: fn(Arc<Message>) -> Change,
-) -> Written {
-    let message = Arc::new(message);
-    committed.push(Committed {
-        room,
-        change: kind(message.clone()),
-    });
-    Written::Message(message)
+/// What a batch writes besides the numbers: gathered while its plans are carried out.
+#[derive(Default)]
+struct Batch {
+    inserts: Vec<message::ActiveModel>,
+    wrote: BTreeMap<(RoomId, UserId), (Seq, Seq)>,
+    touched: BTreeSet<RoomId>,
+    committed: Vec<Committed>,
+}
+
+impl Batch {
+    fn post(&mut self, new: NewMessage, message: Message, digest: String) -> Written {
+        let span = self
+            .wrote
+            .entry((new.room.id, new.author.id))
+            .or_insert((message.seq, message.seq));
+        span.1 = message.seq;
+        self.inserts.push(row(&message, new.key, digest));
+        self.message(new.room, message, Change::Posted)
+    }
+
+    fn message(&mut self, room: Arc<Room>, message: Message, change: Change) -> Written {
+        let message = Arc::new(message);
+        self.touched.insert(room.id);
+        self.committed.push(Committed::Message {
+            room,
+            message: message.clone(),
+            change,
+            floors: Floors::default(),
+        });
+        Written::Message(message)
+    }
+
+    fn read(&mut self, room: RoomId, user: UserId, read_seq: Option<Seq>) {
+        if let Some(read_seq) = read_seq {
+            self.touched.insert(room);
+            self.committed.push(Committed::Read {
+                room,
+                user,
+                read_seq,
+            });
+        }
+    }
+
+    /// Stores what was gathered; then the floors of every room it touched are known, and told where they moved.
+    async fn finish(
+        mut self,
+        tx: &DatabaseTransaction,
+        known: &mut receipts::Known,
+        now: UnixMillis,
+    ) -> Result<Vec<Committed>> {
+        if !self.inserts.is_empty() {
+            message::Entity::insert_many(self.inserts)
+                .exec_without_returning(tx)
+                .await
+                .map_err(failure)?;
+            receipts::move_authors(tx, self.wrote, now).await?;
+        }
+        for touched in self.touched {
+            let now_at = floors(tx, touched).await?;
+            for committed in &mut self.committed {
+                if let Committed::Message { room, floors, .. } = committed
+                    && room.id == touched
+                {
+                    *floors = now_at;
+                }
+            }
+            if known.moves(touched, now_at) {
+                self.committed.push(Committed::FloorsMoved {
+                    room: touched,
+                    floors: now_at,
+                    newest: receipts::newest(tx, touched).await?,
+                });
+            }
+        }
+        Ok(self.committed)
+    }
 }
 
 #[derive(FromQueryResult)]
@@ -147,7 +212,7 @@ async fn take_numbers(
             Plan::Edit(room, ..) | Plan::Delete(room, _) => {
                 needs.entry(room.id).or_default().1 += 1
             }
-            Plan::Settled(_) | Plan::Same(_) | Plan::Read(..) => {}
+            Plan::Settled(_) | Plan::Same(_) | Plan::Read(..) | Plan::Delivered(_) => {}
         }
     }
     let mut ends = BTreeMap::new();
@@ -161,6 +226,10 @@ async fn take_numbers(
         let taken = taken.ok_or_else(|| Error::Internal(format!("room {room} has no row")))?;
         let seq = taken.last_seq - posts;
         let mut last = None;
+        let members = match posts {
+            0 => Vec::new(),
+            _ => receipts::two_members(tx, room).await?,
+        };
         if posts > 0 && seq > 0 {
             let sql = "SELECT author_id, created FROM messages WHERE room_id = $1 AND seq = $2";
             let wanted = statement(tx, sql, [room.0.into(), seq.into()]);
@@ -179,6 +248,7 @@ async fn take_numbers(
                 seq,
                 rev: taken.last_rev - changes,
                 previous,
+                members,
             },
         );
     }
@@ -191,6 +261,10 @@ fn numbered(end: &mut End, new: &NewMessage, now: UnixMillis) -> Message {
         author: new.author.id,
         created: now,
     });
+    let has_audience = end.members.iter().any(|member| *member != new.author.id);
+    if !end.members.contains(&new.author.id) {
+        end.members.push(new.author.id);
+    }
     Message {
         room: new.room.id,
         seq: Seq(end.seq),
@@ -200,6 +274,7 @@ fn numbered(end: &mut End, new: &NewMessage, now: UnixMillis) -> Message {
         created: now,
         edited: None,
         previous,
+        has_audience,
     }
 }
 
@@ -212,6 +287,7 @@ fn row(message: &Message, key: String, digest: String) -> message::ActiveModel {
         body: Set(message.body.as_deref().map(Into::into)),
         key: Set(key),
         digest: Set(digest),
+        has_audience: Set(message.has_audience),
         created: Set(message.created.0),
         edited: Set(None),
         deleted: Set(None),
@@ -251,68 +327,4 @@ async fn rewrite(
         edited,
         ..message
     })
-}
-
-const UPSERT: &str = "\
-ON CONFLICT (room_id, user_id) DO UPDATE SET
-  joined = COALESCE(memberships.joined, excluded.joined),
-  delivered_seq = CASE WHEN excluded.delivered_seq > memberships.delivered_seq THEN excluded.delivered_seq ELSE memberships.delivered_seq END,
-  read_seq = CASE WHEN excluded.read_seq > memberships.read_seq THEN excluded.read_seq ELSE memberships.read_seq END,
-  changed = excluded.changed";
-
-/// Who writes at a room's end has read it.
-async fn move_authors(
-    tx: &DatabaseTransaction,
-    read: BTreeMap<(RoomId, UserId), Seq>,
-    now: UnixMillis,
-) -> Result<()> {
-    let mut values: Vec<Value> = vec![now.0.into()];
-    let mut tuples = Vec::with_capacity(read.len());
-    for ((room, user), seq) in read {
-        let n = values.len();
-        tuples.push(format!(
-            "(${}, ${}, $1, ${}, ${}, $1)",
-            n + 1,
-            n + 2,
-            n + 3,
-            n + 3
-        ));
-        values.extend([room.0.into(), user.0.into(), seq.0.into()]);
-    }
-    let sql = format!(
-        "INSERT INTO memberships (room_id, user_id, joined, delivered_seq, read_seq, changed) VALUES {} {UPSERT}",
-        tuples.join(", ")
-    );
-    tx.execute_raw(statement(tx, &sql, values))
-        .await
-        .map_err(failure)?;
-    Ok(())
-}
-
-#[derive(FromQueryResult)]
-struct Moved {
-    read_seq: i64,
-}
-
-/// Moves one watermark forward, at most to the room's end; `None` when it already stood there.
-async fn mark_read(
-    tx: &DatabaseTransaction,
-    room: &Room,
-    user: UserId,
-    seq: Seq,
-    now: UnixMillis,
-) -> Result<Option<Seq>> {
-    let sql = format!(
-        "INSERT INTO memberships (room_id, user_id, joined, delivered_seq, read_seq, changed)
-         SELECT id, $2, $4, CASE WHEN $3 > last_seq THEN last_seq ELSE $3 END, CASE WHEN $3 > last_seq THEN last_seq ELSE $3 END, $4
-         FROM rooms WHERE id = $1
-         {UPSERT} WHERE excluded.read_seq > memberships.read_seq OR memberships.joined IS NULL
-         RETURNING read_seq"
-    );
-    let values = [room.id.0.into(), user.0.into(), seq.0.into(), now.0.into()];
-    let moved = Moved::find_by_statement(statement(tx, &sql, values))
-        .one(tx)
-        .await
-        .map_err(failure)?;
-    Ok(moved.map(|row| Seq(row.read_seq)))
 }

@@ -4,7 +4,7 @@
 //! after its own commit. What was committed is handed to `on_commit` in commit order, before anyone is answered:
 //! that is how news leaves in the order of the rooms. Knows nothing of who is told.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use tokio::{
     sync::{mpsc, oneshot},
@@ -17,12 +17,13 @@ use super::Store;
 use crate::{
     clock::Clock,
     error::{Error, Result},
-    ids::{Seq, UserId},
-    records::{Message, Person, Room},
+    ids::{RoomId, Seq, UserId},
+    records::{Floors, Message, Newest, Person, Room},
 };
 
 mod batch;
 mod plan;
+mod receipts;
 
 /// How many writes may wait; one more is refused with `Unavailable`.
 const QUEUE: usize = 4096;
@@ -69,10 +70,12 @@ pub enum Write {
         /// By whom.
         author: UserId,
     },
+    /// Notes what clients of members have received: nobody waits for it, so it comes in bundles.
+    Delivered(BTreeMap<(RoomId, UserId), Seq>),
     /// Notes that somebody has read up to `seq`; beyond the room's end means the end.
     Read {
         /// Where.
-        room: Arc<Room>,
+        room: RoomId,
         /// Who.
         user: UserId,
         /// How far.
@@ -85,35 +88,53 @@ pub enum Write {
 pub enum Written {
     /// The message in its present state.
     Message(Arc<Message>),
-    /// The watermark is at least where it was asked to be.
-    Read,
+    /// The watermarks are at least where they were asked to be.
+    Receipts,
 }
 
 /// A change that is on the disk.
 #[derive(Debug, Clone)]
-pub struct Committed {
-    /// Where.
-    pub room: Arc<Room>,
-    /// What.
-    pub change: Change,
-}
-
-/// The kinds of changes.
-#[derive(Debug, Clone)]
-pub enum Change {
-    /// A new message.
-    Posted(Arc<Message>),
-    /// A message has another text.
-    Edited(Arc<Message>),
-    /// A message has no text any more.
-    Deleted(Arc<Message>),
+pub enum Committed {
+    /// A message was written: it is new, has another text, or none any more.
+    Message {
+        /// Where.
+        room: Arc<Room>,
+        /// Its present state.
+        message: Arc<Message>,
+        /// What happened to it.
+        change: Change,
+        /// How far everybody in the room has come.
+        floors: Floors,
+    },
     /// Somebody has read further.
     Read {
+        /// Where.
+        room: RoomId,
         /// Who.
         user: UserId,
         /// Up to where.
         read_seq: Seq,
     },
+    /// Everybody in a room has come further.
+    FloorsMoved {
+        /// Where.
+        room: RoomId,
+        /// Up to where.
+        floors: Floors,
+        /// The room's newest message.
+        newest: Option<Newest>,
+    },
+}
+
+/// What can happen to a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// It is new.
+    Posted,
+    /// It has another text.
+    Edited,
+    /// It has no text any more.
+    Deleted,
 }
 
 /// Told of everything committed, in commit order, from the writer's own task: it must not block.
@@ -172,6 +193,7 @@ async fn run(
     closing: CancellationToken,
 ) {
     let mut jobs = Vec::with_capacity(BATCH);
+    let mut known = receipts::Known::default();
     loop {
         tokio::select! {
             biased;
@@ -181,7 +203,7 @@ async fn run(
         // Who has stopped waiting (a dropped request) still gets the message stored: its client may retry with the key.
         let (writes, callers): (Vec<_>, Vec<_>) =
             jobs.drain(..).map(|job| (job.write, job.done)).unzip();
-        let results = match batch::commit(&store, clock.now(), writes).await {
+        let results = match batch::commit(&store, clock.now(), &mut known, writes).await {
             Ok((results, committed)) => {
                 on_commit(committed);
                 results

@@ -2,7 +2,7 @@
 //! another, or it is refused. It only reads, and knows no numbers.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     sync::Arc,
 };
 
@@ -31,7 +31,8 @@ pub(super) enum Plan {
     Post(NewMessage, String),
     Edit(Arc<Room>, Message, String),
     Delete(Arc<Room>, Message),
-    Read(Arc<Room>, UserId, Seq),
+    Read(RoomId, UserId, Seq),
+    Delivered(BTreeMap<(RoomId, UserId), Seq>),
 }
 
 /// What each of `writes` will come to, in their order; a post that stands twice among them is written once.
@@ -85,6 +86,7 @@ pub(super) async fn plan(tx: &DatabaseTransaction, writes: Vec<Write>) -> Result
                 None => Plan::Settled(Err(Error::NotFound)),
             },
             Write::Read { room, user, seq } => Plan::Read(room, user, seq),
+            Write::Delivered(delivered) => Plan::Delivered(delivered),
         });
     }
     Ok(plans)

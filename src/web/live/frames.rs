@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::{
     clock::UnixMillis,
-    ids::{Rev, RoomId},
+    ids::{Rev, RoomId, Seq},
     web::{
         views::{HistoryView, RowView},
         zone::Zone,
@@ -20,11 +20,19 @@ pub(super) struct Resync {
     pub(super) rev: Rev,
 }
 
+/// `live/_floors.html`: how far everybody in the open room has come.
+#[derive(Serialize)]
+pub(super) struct FloorsFrame {
+    pub(super) delivered: Seq,
+    pub(super) read: Seq,
+}
+
 /// `live/_lobby.html`: lines and counts of the lobby, the time up to which it is complete, the page's title.
 #[derive(Serialize)]
 pub(super) struct LobbyFrame {
     pub(super) rows: Vec<Line>,
     pub(super) counts: Vec<Count>,
+    pub(super) ticks: Vec<PreviewTicks>,
     pub(super) at: UnixMillis,
     pub(super) title: String,
 }
@@ -41,6 +49,13 @@ pub(super) struct Line {
 pub(super) struct Count {
     pub(super) id: RoomId,
     pub(super) count: i64,
+}
+
+/// The ticks before the preview of the viewer's own message.
+#[derive(Serialize)]
+pub(super) struct PreviewTicks {
+    pub(super) id: RoomId,
+    pub(super) state: &'static str,
 }
 
 /// `live/_days.html`: what the days of the last week are called today.

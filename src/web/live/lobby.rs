@@ -8,13 +8,13 @@ use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use super::{
     Reader,
-    frames::{Count, Line, LobbyFrame},
+    frames::{Count, Line, LobbyFrame, PreviewTicks},
 };
 use crate::{
     domain::{receipts::Position, rooms::LobbyRoom},
     ids::{RoomId, Seq},
     realtime::Event,
-    records::{Message, Room, RoomKind},
+    records::{Floors, Message, Room, RoomKind, Ticks},
     web::{
         page,
         views::{RoomView, RowView},
@@ -25,12 +25,15 @@ use crate::{
 const LOBBY_PACE: Duration = Duration::from_millis(250);
 
 /// What waits for the next lobby frame about one room: its line, or only its count.
-pub(super) type Stale = BTreeMap<RoomId, Option<(Arc<Room>, Arc<Message>)>>;
+pub(super) type Stale = BTreeMap<RoomId, Option<(Arc<Room>, Arc<Message>, Floors)>>;
 
 impl Reader {
     /// When the next lobby frame is due, if there is anything to tell.
     pub fn lobby_due(&self) -> Option<Instant> {
-        let quiet = self.stale.is_empty() && self.stale_rooms.is_empty() && self.people.is_empty();
+        let quiet = self.stale.is_empty()
+            && self.stale_rooms.is_empty()
+            && self.stale_ticks.is_empty()
+            && self.people.is_empty();
         (!quiet).then_some(self.next_lobby)
     }
 
@@ -47,6 +50,7 @@ impl Reader {
                 read_seq: Seq(0),
                 changed,
                 last: None,
+                floors: Floors::default(),
             };
             rows.push(("rooms", RowView::room(&listed, open, self.eyes())));
         }
@@ -59,7 +63,7 @@ impl Reader {
         for (id, line) in std::mem::take(&mut self.stale) {
             let position = self.position(id);
             match line {
-                Some((room, message)) => {
+                Some((room, message, floors)) => {
                     let list = if matches!(room.kind, RoomKind::Public { .. }) {
                         "rooms"
                     } else {
@@ -72,13 +76,19 @@ impl Reader {
                         read_seq: position.read_seq,
                         changed: message.created,
                         last,
+                        floors,
                     };
                     rows.push((list, RowView::room(&listed, open, self.eyes())));
                 }
                 None => counts.push((id, position.unread())),
             }
         }
-        self.lobby_frame_with(rows, counts)
+        let ticks = std::mem::take(&mut self.stale_ticks).into_iter();
+        let ticks = ticks.map(|(id, ticks)| PreviewTicks {
+            id,
+            state: ticks.as_str(),
+        });
+        self.lobby_frame_with(rows, counts, ticks.collect())
     }
 
     /// Takes note of what `event` changes in the lobby; it goes out with the next frame of it.
@@ -93,40 +103,75 @@ impl Reader {
                 read_seq,
             } => {
                 if *user == self.user {
-                    let position = self.position_mut(room.id);
+                    let position = self.position_mut(*room);
+                    position.is_member = true;
                     position.read_seq = position.read_seq.max(*read_seq);
                     position.last_seq = position.last_seq.max(*read_seq);
-                    self.stale.entry(room.id).or_default();
+                    self.stale.entry(*room).or_default();
                 }
             }
-            Event::MessagePosted { room, message }
-            | Event::MessageEdited { room, message }
-            | Event::MessageDeleted { room, message } => {
+            Event::FloorsMoved {
+                room,
+                floors,
+                newest,
+            } => {
+                let mine = newest.filter(|newest| newest.author == self.user);
+                if let Some(newest) = mine {
+                    let ticks = Ticks::of(newest.seq, newest.has_audience, *floors);
+                    self.stale_ticks.insert(*room, ticks);
+                }
+            }
+            Event::MessagePosted {
+                room,
+                message,
+                floors,
+            } => {
                 let mine = message.author.id == self.user;
-                let posted = matches!(event, Event::MessagePosted { .. });
+                let in_view = self.room.as_ref().is_some_and(|open| open.id == room.id);
+                let is_direct = matches!(room.kind, RoomKind::Direct { .. });
                 let position = self.position_mut(room.id);
-                let is_last = message.seq >= position.last_seq;
-                position.last_seq = position.last_seq.max(message.seq);
-                if mine && posted {
+                position.is_member |= mine || is_direct;
+                if mine {
                     position.read_seq = position.read_seq.max(message.seq);
                 }
-                if is_last {
-                    self.stale
-                        .insert(room.id, Some((room.clone(), message.clone())));
+                if !mine && (position.is_member || in_view) {
+                    self.sent.insert(room.id, message.seq);
                 }
+                self.note_line(room, message, *floors);
             }
+            Event::MessageEdited {
+                room,
+                message,
+                floors,
+            }
+            | Event::MessageDeleted {
+                room,
+                message,
+                floors,
+            } => self.note_line(room, message, *floors),
+        }
+    }
+
+    /// The room's line changes if this is its newest message.
+    fn note_line(&mut self, room: &Arc<Room>, message: &Arc<Message>, floors: Floors) {
+        let position = self.position_mut(room.id);
+        if message.seq >= position.last_seq {
+            position.last_seq = message.seq;
+            let line = (room.clone(), message.clone(), floors);
+            self.stale.insert(room.id, Some(line));
         }
     }
 
     /// A frame of lines alone.
     pub(super) fn lobby_frame(&self, rows: Vec<(&'static str, RowView)>) -> Utf8Bytes {
-        self.lobby_frame_with(rows, Vec::new())
+        self.lobby_frame_with(rows, Vec::new(), Vec::new())
     }
 
     fn lobby_frame_with(
         &self,
         rows: Vec<(&'static str, RowView)>,
         counts: Vec<(RoomId, i64)>,
+        ticks: Vec<PreviewTicks>,
     ) -> Utf8Bytes {
         let rows = rows
             .into_iter()
@@ -152,6 +197,7 @@ impl Reader {
                 LobbyFrame {
                     rows,
                     counts,
+                    ticks,
                     at,
                     title,
                 },

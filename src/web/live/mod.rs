@@ -3,7 +3,7 @@
 //! A message's fragment is rendered once per variant (mine or theirs, time zone) and its bytes are shared by all
 //! readers of that variant. Lobby lines are personal and small; a reader gets them at most four times a second.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use jiff::civil::Date;
 use tokio::time::Instant;
@@ -18,9 +18,9 @@ use crate::{
     clock::UnixMillis,
     domain::{messages::CatchUp, receipts::Position},
     error::Result,
-    ids::{Rev, UserId},
+    ids::{Rev, RoomId, Seq, UserId},
     realtime::{Event, News, Subscription, Topic},
-    records::{Message, Room},
+    records::{Floors, Message, Room, Ticks},
 };
 
 mod connections;
@@ -30,11 +30,14 @@ pub mod websocket;
 
 pub use connections::{Connection, Connections};
 
-use frames::{DayName, DaysFrame, Resync};
+use frames::{DayName, DaysFrame, FloorsFrame, Resync};
 use lobby::Stale;
 
 /// How much older than the page's own time a change may be and still be sent again: two machines' clocks may differ.
 const CLOCKS_DIFFER: Duration = Duration::from_secs(10);
+
+/// The variant of what is the same for everybody; no variant of a message has this number.
+const FLOORS: u64 = u64::MAX;
 
 /// One open page: who looks, by which calendar, at which room, and how far they have seen it.
 #[derive(Debug)]
@@ -50,6 +53,11 @@ pub struct Reader {
     stale_rooms: Vec<Arc<Room>>,
     people: Vec<Event>,
     next_lobby: Instant,
+    /// Rooms in which the ticks of the reader's own newest message changed.
+    stale_ticks: BTreeMap<RoomId, Ticks>,
+    /// What this page has been sent and has not yet said it received.
+    sent: BTreeMap<RoomId, Seq>,
+    floors: Floors,
     today: Date,
 }
 
@@ -75,6 +83,9 @@ impl Reader {
             stale_rooms: Vec::new(),
             people: Vec::new(),
             next_lobby: Instant::now(),
+            stale_ticks: BTreeMap::new(),
+            sent: BTreeMap::new(),
+            floors: Floors::default(),
         }
     }
 
@@ -92,10 +103,15 @@ impl Reader {
     /// Called once, after subscribing: what is queued meanwhile is recognised by its number and skipped.
     pub async fn catch_up(&mut self, at: UnixMillis) -> Result<Vec<Utf8Bytes>> {
         let mut frames = Vec::new();
-        if self.room.is_some() {
+        if let Some(room) = self.room.clone() {
+            self.floors = self.site.app.chat.floors(&room).await?;
             frames.extend(self.catch_up_room().await?);
+            frames.push(self.floors_frame());
         }
         self.positions = self.site.app.chat.positions(self.user).await?;
+        let unreached = |it: &&Position| it.is_member && it.delivered_seq < it.last_seq;
+        let unreached = self.positions.iter().filter(unreached);
+        self.sent = unreached.map(|it| (it.room, it.last_seq)).collect();
         let lobby = self
             .site
             .app
@@ -112,23 +128,40 @@ impl Reader {
     /// Takes one piece of news; returns the frame that must go out for it now, if any.
     pub async fn take(&mut self, news: &News) -> Result<Option<Utf8Bytes>> {
         self.note_for_lobby(&news.event);
-        let Some(room) = self.room.clone() else {
-            return Ok(None);
-        };
-        let Some((_, rev)) = news.event.place().filter(|(place, _)| *place == room.id) else {
-            return Ok(None);
-        };
-        if rev <= self.rev {
+        if self.room.is_none() || news.event.room() != self.room.as_ref().map(|room| room.id) {
             return Ok(None);
         }
-        if rev.0 > self.rev.0 + 1 {
+        if let Event::FloorsMoved { floors, .. } = &news.event {
+            self.floors = *floors;
+            return Ok(Some(news.shared(FLOORS, || self.floors_frame())));
+        }
+        let Some((room, message, floors)) = news.event.message() else {
+            return Ok(None);
+        };
+        self.floors = floors;
+        if message.rev <= self.rev {
+            return Ok(None);
+        }
+        if message.rev.0 > self.rev.0 + 1 {
             return self.catch_up_room().await;
         }
-        self.rev = rev;
-        Ok(news
-            .event
-            .message()
-            .map(|(room, message)| self.message_frame(news, room, message)))
+        self.rev = message.rev;
+        Ok(Some(self.message_frame(news, room, message)))
+    }
+
+    /// What this page has been sent since the last time: once it answers a ping, it has received that.
+    pub fn take_sent(&mut self) -> BTreeMap<RoomId, Seq> {
+        std::mem::take(&mut self.sent)
+    }
+
+    /// Whether there is something that this page has not yet said it received.
+    pub fn awaits_receipt(&self) -> bool {
+        !self.sent.is_empty()
+    }
+
+    /// The person's client has received these rooms up to here.
+    pub fn received(&self, rooms: BTreeMap<RoomId, Seq>) {
+        self.site.app.chat.note_delivered(self.user, rooms);
     }
 
     /// After midnight: what the chips and lines of the last week are called now.
@@ -203,11 +236,21 @@ impl Reader {
         })
     }
 
+    /// How far everybody in the room has come: the page turns its ticks by it, however many they are.
+    fn floors_frame(&self) -> Utf8Bytes {
+        let Floors { delivered, read } = self.floors;
+        self.site
+            .templates
+            .render("live/_floors.html", FloorsFrame { delivered, read })
+            .into()
+    }
+
     fn eyes(&self) -> Eyes<'_> {
         Eyes {
             user: self.user,
             zone: &self.zone,
             now: self.site.app.clock.now(),
+            floors: self.floors,
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! The task drains its queue, feeds every frame, flushes once. It never waits for anyone else, and nobody for it.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use futures_util::{SinkExt, StreamExt};
 use poem::{
@@ -26,7 +26,7 @@ use super::{Connection, Reader};
 use crate::{
     clock::UnixMillis,
     error::Error,
-    ids::{Rev, RoomId},
+    ids::{Rev, RoomId, Seq},
     realtime::{Subscription, Wake},
     web::{
         Site,
@@ -47,6 +47,9 @@ const READ_BUFFER: usize = 1024;
 const FLUSH: Duration = Duration::from_secs(10);
 /// How often a ping goes out; whoever has not answered when the second next is due is gone.
 const PING: Duration = Duration::from_secs(25);
+
+/// How long after asking whether the browser has received something it is asked again at the earliest.
+const ASK: Duration = Duration::from_secs(1);
 
 /// Which room, and how far the page has seen it and the lobby.
 #[derive(Deserialize)]
@@ -193,8 +196,10 @@ async fn talk(socket: &mut Socket, mut reader: Reader, at: UnixMillis) -> Result
     let mut pings = interval_at(Instant::now() + PING, PING);
     pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut unanswered = 0;
+    let mut asked = Asked::default();
     loop {
         let lobby_due = reader.lobby_due();
+        let ask_due = asked.due().filter(|_| reader.awaits_receipt());
         tokio::select! {
             biased;
             () = stopping.cancelled() => return Err(End::Close(CloseCode::Restart, "restarting")),
@@ -203,10 +208,22 @@ async fn talk(socket: &mut Socket, mut reader: Reader, at: UnixMillis) -> Result
                 let frame = reader.take_lobby();
                 send(socket, vec![frame]).await?;
             }
+            () = sleep_until(ask_due.unwrap_or_else(Instant::now)), if ask_due.is_some() => {
+                let ping = asked.ask(reader.take_sent());
+                send_frames(socket, [ping]).await?;
+            }
             inbound = socket.next() => match inbound {
                 None | Some(Ok(Frame::Close(_))) => return Ok(()),
-                Some(Ok(Frame::Ping(_) | Frame::Pong(_) | Frame::Frame(_))) => unanswered = 0,
-                Some(Ok(Frame::Text(_) | Frame::Binary(_))) => return Err(End::Close(CloseCode::Unsupported, "nothing is read here")),
+                Some(Ok(Frame::Pong(payload))) => {
+                    unanswered = 0;
+                    if let Some(received) = asked.answer(&payload) {
+                        reader.received(received);
+                    }
+                }
+                Some(Ok(Frame::Ping(_) | Frame::Frame(_))) => unanswered = 0,
+                Some(Ok(Frame::Text(_) | Frame::Binary(_))) => {
+                    return Err(End::Close(CloseCode::Unsupported, "nothing is read here"));
+                }
                 Some(Err(err)) => return Err(err.into()),
             },
             _ = pings.tick() => {
@@ -219,6 +236,43 @@ async fn talk(socket: &mut Socket, mut reader: Reader, at: UnixMillis) -> Result
                 send_frames(socket, [Frame::Ping(Vec::new().into())]).await?;
             }
         }
+    }
+}
+
+/// The question whether the browser has received what was sent: a ping behind it, which it answers by itself with
+/// the same payload (RFC 6455, 5.5.3). One at a time, at most once a second.
+struct Asked {
+    number: u32,
+    open: Option<BTreeMap<RoomId, Seq>>,
+    next: Instant,
+}
+
+impl Default for Asked {
+    fn default() -> Self {
+        Self {
+            number: 0,
+            open: None,
+            next: Instant::now(),
+        }
+    }
+}
+
+impl Asked {
+    /// When the next question may be asked, unless one is open.
+    fn due(&self) -> Option<Instant> {
+        self.open.is_none().then_some(self.next)
+    }
+
+    fn ask(&mut self, sent: BTreeMap<RoomId, Seq>) -> Frame {
+        self.number = self.number.wrapping_add(1);
+        self.open = Some(sent);
+        self.next = Instant::now() + ASK;
+        Frame::Ping(self.number.to_be_bytes().to_vec().into())
+    }
+
+    fn answer(&mut self, payload: &[u8]) -> Option<BTreeMap<RoomId, Seq>> {
+        let is_ours = payload == self.number.to_be_bytes();
+        self.open.take_if(|_| is_ours)
     }
 }
 

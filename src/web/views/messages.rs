@@ -9,7 +9,7 @@ use super::{Eyes, kind};
 use crate::{
     domain::messages::History,
     ids::{Rev, RoomId, Seq, UserId},
-    records::{Message, Room},
+    records::{Message, Room, Ticks},
     web::{markup, page::hue, zone::iso},
 };
 
@@ -37,6 +37,7 @@ pub struct MessageView {
     iso: String,
     permalink: String,
     state: &'static str,
+    has_audience: bool,
 }
 
 /// The chip before the first message of a day.
@@ -79,7 +80,8 @@ impl MessageView {
             time: eyes.zone.time(message.created),
             iso: iso(message.created),
             permalink: format!("/rooms/{}?at={}", room.id, message.seq),
-            state: "sent",
+            state: Ticks::of(message.seq, message.has_audience, eyes.floors).as_str(),
+            has_audience: message.has_audience,
         }
     }
 }

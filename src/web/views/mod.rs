@@ -7,7 +7,7 @@ use super::{page::hue, zone::Zone};
 use crate::{
     clock::UnixMillis,
     ids::UserId,
-    records::{Room, RoomKind},
+    records::{Floors, Room, RoomKind},
 };
 
 mod messages;
@@ -25,6 +25,8 @@ pub struct Eyes<'a> {
     pub zone: &'a Zone,
     /// The present.
     pub now: UnixMillis,
+    /// How far everybody in the room looked at has come.
+    pub floors: Floors,
 }
 
 /// A moment, for people and for machines.

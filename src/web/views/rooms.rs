@@ -11,7 +11,7 @@ use crate::{
         rooms::{Lobby, LobbyRoom},
     },
     ids::{RoomId, UserId},
-    records::{Message, Person, Room, RoomKind},
+    records::{Floors, Message, Person, Room, RoomKind, Ticks},
     web::{
         page::{hue, initials},
         zone::iso,
@@ -120,6 +120,7 @@ struct PreviewView {
     mine: bool,
     author: Option<String>,
     deleted: bool,
+    state: &'static str,
 }
 
 impl RowView {
@@ -136,7 +137,7 @@ impl RowView {
             name,
             hue,
             href: Some(format!("/rooms/{}", room.id)),
-            preview: last.map(|last| preview(room, last, eyes.user)),
+            preview: last.map(|last| preview(room, last, listed.floors, eyes.user)),
             time: last.map(|last| TimeView {
                 label: eyes.zone.lobby_label(last.created, eyes.now),
                 iso: iso(last.created),
@@ -166,7 +167,7 @@ impl RowView {
     }
 }
 
-fn preview(room: &Room, message: &Message, user: UserId) -> PreviewView {
+fn preview(room: &Room, message: &Message, floors: Floors, user: UserId) -> PreviewView {
     let mine = message.author.id == user;
     let by_name = !mine && matches!(room.kind, RoomKind::Public { .. });
     PreviewView {
@@ -178,5 +179,6 @@ fn preview(room: &Room, message: &Message, user: UserId) -> PreviewView {
         mine,
         author: by_name.then(|| message.author.name.to_string()),
         deleted: message.body.is_none(),
+        state: Ticks::of(message.seq, message.has_audience, floors).as_str(),
     }
 }
