@@ -1,6 +1,6 @@
 # Lists the recipes.
 _default:
-    @just --list --unsorted
+    @'{{ just_executable() }}' --list --unsorted
 
 # Serve from source; templates and CSS are read from disk at every request, so a reload in the browser shows a change
 dev *flags:
@@ -17,7 +17,7 @@ demo *flags:
 # Install what the tests need, run all of them, then lint; `just test live` runs those with "live" in their name
 test *filter: _deps
     cargo test --workspace {{ filter }}
-    @{{ if filter == "" { "just lint" } else { "true" } }}
+    @{{ if filter == "" { quote(just_executable()) + " lint" } else { "true" } }}
 
 # Check format and lints
 lint: _lint-deps

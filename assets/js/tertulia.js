@@ -35,6 +35,7 @@
     body.set('key', key);
     keepDrafts(room, list);
     byId('composer-body').value = '';
+    typedAt = 0;
     byId('composer-error').textContent = '';
     byId('composer-failed').hidden = true;
     showDraft();
@@ -225,8 +226,14 @@
   });
   on('input', ({target}) => {
     if (target.id === 'filter') tidy();
-    if (target.id === 'composer-body') keepDrafts(roomId(), [{text: target.value}, ...drafts(roomId()).slice(1)]);
+    if (target.id === 'composer-body') typing(target), keepDrafts(roomId(), [{text: target.value}, ...drafts(roomId()).slice(1)]);
   });
+  let typedAt = 0;
+  const typing = box => {
+    if (!box.value.trim() || Date.now() - typedAt < 3000) return;
+    typedAt = Date.now();
+    fetch(`/rooms/${roomId()}/typing`, {method: 'POST', headers: {'HX-Request': 'true'}}).catch(() => {});
+  };
   on('focusin', ({target}) => target.matches('.edit textarea') && target.setSelectionRange(1e5, 1e5));
   on('click', event => {
     closeMenus(event.target);

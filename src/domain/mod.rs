@@ -19,6 +19,7 @@ pub mod body;
 pub mod messages;
 pub mod names;
 pub mod passwords;
+pub mod presence;
 pub mod receipts;
 pub mod rooms;
 

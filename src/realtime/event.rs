@@ -67,6 +67,13 @@ pub enum Event {
         /// The room's newest message: its author's lobby shows its ticks.
         newest: Option<Newest>,
     },
+    /// Somebody is typing: true for a few seconds, never stored.
+    TypingStarted {
+        /// Where.
+        room: Arc<Room>,
+        /// Who.
+        person: Person,
+    },
     /// There is a new public room.
     RoomCreated {
         /// The room.
@@ -86,6 +93,7 @@ impl Event {
     pub fn room(&self) -> Option<RoomId> {
         match self {
             Self::FloorsMoved { room, .. } => Some(*room),
+            Self::TypingStarted { room, .. } => Some(room.id),
             _ => self.message().map(|(room, ..)| room.id),
         }
     }
@@ -110,6 +118,7 @@ impl Event {
             } => Some((room, message, *floors)),
             Self::RoomRead { .. }
             | Self::FloorsMoved { .. }
+            | Self::TypingStarted { .. }
             | Self::RoomCreated { .. }
             | Self::PersonJoined { .. } => None,
         }
@@ -126,7 +135,8 @@ impl Event {
             Self::RoomCreated { .. } | Self::PersonJoined { .. } => vec![Topic::Lobby],
             Self::MessagePosted { room, .. }
             | Self::MessageEdited { room, .. }
-            | Self::MessageDeleted { room, .. } => match &room.kind {
+            | Self::MessageDeleted { room, .. }
+            | Self::TypingStarted { room, .. } => match &room.kind {
                 RoomKind::Public { .. } => vec![Topic::Room(room.id), Topic::Lobby],
                 RoomKind::Direct {
                     people: [low, high],

@@ -32,6 +32,7 @@ pub struct Limits {
     on: bool,
     posts: Limit<UserId>,
     receipts: Limit<UserId>,
+    typing: Limit<UserId>,
     rooms: Limit<UserId>,
     connects: Limit<UserId>,
     signups: Limit<ClientAddress>,
@@ -45,6 +46,7 @@ impl Limits {
         Self {
             on: switch == Switch::On,
             posts: Limit::new(Duration::from_millis(100), 30),
+            typing: Limit::new(Duration::from_secs(1), 10),
             receipts: Limit::new(Duration::from_millis(50), 100),
             rooms: Limit::new(Duration::from_secs(6), 20),
             connects: Limit::new(Duration::from_millis(600), 100),
@@ -65,6 +67,11 @@ impl Limits {
     /// Receipts: 20 a second, 100 at once.
     pub fn receipt(&self, user: UserId) -> Result<()> {
         self.check(&self.receipts, &user)
+    }
+
+    /// Typing: once a second, 10 times at once; pages say it every three seconds.
+    pub fn typing(&self, user: UserId) -> Result<()> {
+        self.check(&self.typing, &user)
     }
 
     /// New rooms and chats: 10 a minute, 20 at once.
@@ -111,7 +118,13 @@ impl Limits {
 
     /// Forgets who has long been quiet, so that memory stays bounded.
     pub fn forget_quiet(&self) {
-        for limit in [&self.posts, &self.receipts, &self.rooms, &self.connects] {
+        for limit in [
+            &self.posts,
+            &self.receipts,
+            &self.typing,
+            &self.rooms,
+            &self.connects,
+        ] {
             limit.0.retain_recent();
         }
         self.signups.0.retain_recent();

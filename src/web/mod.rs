@@ -33,6 +33,7 @@ mod live;
 mod markup;
 mod messages;
 mod page;
+mod presence;
 mod receipts;
 mod rooms;
 mod session;
@@ -105,6 +106,7 @@ fn routes() -> Route {
         .at("/directs", post(rooms::open_direct))
         .at("/rooms/:id", get(rooms::show_room))
         .at("/rooms/:id/read", post(receipts::read))
+        .at("/rooms/:id/typing", post(presence::typing))
         .at("/rooms/:id/messages", post(messages::post))
         .at(
             "/rooms/:id/messages/:seq",

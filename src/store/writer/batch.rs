@@ -11,8 +11,8 @@ use std::{
 };
 
 use sea_orm::{
-    ActiveValue::Set, DatabaseTransaction, DbBackend, EntityTrait,
-    FromQueryResult, SqliteTransactionMode, TransactionOptions, TransactionTrait,
+    ActiveValue::Set, DatabaseTransaction, DbBackend, EntityTrait, FromQueryResult,
+    SqliteTransactionMode, TransactionOptions, TransactionTrait,
 };
 
 use super::{

@@ -33,6 +33,7 @@ pub(super) struct LobbyFrame {
     pub(super) rows: Vec<Line>,
     pub(super) counts: Vec<Count>,
     pub(super) ticks: Vec<PreviewTicks>,
+    pub(super) typing: Vec<TypingWords>,
     pub(super) at: UnixMillis,
     pub(super) title: String,
 }
@@ -56,6 +57,14 @@ pub(super) struct Count {
 pub(super) struct PreviewTicks {
     pub(super) id: RoomId,
     pub(super) state: &'static str,
+}
+
+/// Who is typing in a room, in words; in the open one its header says it too.
+#[derive(Serialize)]
+pub(super) struct TypingWords {
+    pub(super) id: RoomId,
+    pub(super) words: String,
+    pub(super) open: bool,
 }
 
 /// `live/_days.html`: what the days of the last week are called today.

@@ -8,7 +8,7 @@ use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use super::{
     Reader,
-    frames::{Count, Line, LobbyFrame, PreviewTicks},
+    frames::{Count, Line, LobbyFrame, PreviewTicks, TypingWords},
 };
 use crate::{
     domain::{receipts::Position, rooms::LobbyRoom},
@@ -34,7 +34,10 @@ impl Reader {
             && self.stale_rooms.is_empty()
             && self.stale_ticks.is_empty()
             && self.people.is_empty();
-        (!quiet).then_some(self.next_lobby)
+        match quiet {
+            false => Some(self.next_lobby),
+            true => self.typing.due().map(|due| due.max(self.next_lobby)),
+        }
     }
 
     /// The lobby lines that changed since the last one.
@@ -78,7 +81,10 @@ impl Reader {
                         last,
                         floors,
                     };
-                    rows.push((list, RowView::room(&listed, open, self.eyes())));
+                    // One frame never tells of a room twice: the line bears what else there is to say of it.
+                    let (typing, ticks) = (self.typing.words(id), self.stale_ticks.remove(&id));
+                    let row = RowView::room(&listed, open, self.eyes()).with(typing, ticks);
+                    rows.push((list, row));
                 }
                 None => counts.push((id, position.unread())),
             }
@@ -88,7 +94,14 @@ impl Reader {
             id,
             state: ticks.as_str(),
         });
-        self.lobby_frame_with(rows, counts, ticks.collect())
+        let typing = self.typing.take().into_iter();
+        let typing = typing.map(|(id, words)| TypingWords {
+            open: open == Some(id),
+            id,
+            words,
+        });
+        let typing = typing.collect();
+        self.lobby_frame_with(rows, counts, ticks.collect(), typing)
     }
 
     /// Takes note of what `event` changes in the lobby; it goes out with the next frame of it.
@@ -110,6 +123,8 @@ impl Reader {
                     self.stale.entry(*room).or_default();
                 }
             }
+            Event::TypingStarted { person, .. } if person.id == self.user => {}
+            Event::TypingStarted { room, person } => self.typing.started(room, person),
             Event::FloorsMoved {
                 room,
                 floors,
@@ -127,6 +142,7 @@ impl Reader {
                 floors,
             } => {
                 let mine = message.author.id == self.user;
+                self.typing.stopped(room.id, message.author.id);
                 let in_view = self.room.as_ref().is_some_and(|open| open.id == room.id);
                 let is_direct = matches!(room.kind, RoomKind::Direct { .. });
                 let position = self.position_mut(room.id);
@@ -164,7 +180,7 @@ impl Reader {
 
     /// A frame of lines alone.
     pub(super) fn lobby_frame(&self, rows: Vec<(&'static str, RowView)>) -> Utf8Bytes {
-        self.lobby_frame_with(rows, Vec::new(), Vec::new())
+        self.lobby_frame_with(rows, Vec::new(), Vec::new(), Vec::new())
     }
 
     fn lobby_frame_with(
@@ -172,6 +188,7 @@ impl Reader {
         rows: Vec<(&'static str, RowView)>,
         counts: Vec<(RoomId, i64)>,
         ticks: Vec<PreviewTicks>,
+        typing: Vec<TypingWords>,
     ) -> Utf8Bytes {
         let rows = rows
             .into_iter()
@@ -198,6 +215,7 @@ impl Reader {
                     rows,
                     counts,
                     ticks,
+                    typing,
                     at,
                     title,
                 },

@@ -26,12 +26,14 @@ use crate::{
 mod connections;
 mod frames;
 mod lobby;
+mod typing;
 pub mod websocket;
 
 pub use connections::{Connection, Connections};
 
 use frames::{DayName, DaysFrame, FloorsFrame, Resync};
 use lobby::Stale;
+use typing::Typing;
 
 /// How much older than the page's own time a change may be and still be sent again: two machines' clocks may differ.
 const CLOCKS_DIFFER: Duration = Duration::from_secs(10);
@@ -55,6 +57,7 @@ pub struct Reader {
     next_lobby: Instant,
     /// Rooms in which the ticks of the reader's own newest message changed.
     stale_ticks: BTreeMap<RoomId, Ticks>,
+    typing: Typing,
     /// What this page has been sent and has not yet said it received.
     sent: BTreeMap<RoomId, Seq>,
     floors: Floors,
@@ -84,6 +87,7 @@ impl Reader {
             people: Vec::new(),
             next_lobby: Instant::now(),
             stale_ticks: BTreeMap::new(),
+            typing: Typing::default(),
             sent: BTreeMap::new(),
             floors: Floors::default(),
         }

@@ -112,6 +112,7 @@ pub struct RowView {
     unread: i64,
     sort: i64,
     open: bool,
+    typing: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -145,7 +146,17 @@ impl RowView {
             unread: (listed.last_seq.0 - listed.read_seq.0).max(0),
             sort: last.map_or(listed.changed, |last| last.created).0,
             open: open == Some(room.id),
+            typing: String::new(),
         }
+    }
+
+    /// With who is typing there, in words, and the newest ticks of the viewer's own message where they are known.
+    pub fn with(mut self, typing: String, ticks: Option<Ticks>) -> Self {
+        self.typing = typing;
+        if let (Some(preview), Some(ticks)) = (&mut self.preview, ticks) {
+            preview.state = ticks.as_str();
+        }
+        self
     }
 
     /// The line of somebody not written to yet.
@@ -163,6 +174,7 @@ impl RowView {
             unread: 0,
             sort: joined.0,
             open: false,
+            typing: String::new(),
         }
     }
 }
