@@ -1,7 +1,7 @@
 //! Signing up and in.
 
 /// The key in a session's data under which the signed-in person's id stands.
-pub use crate::store::session::USER as SESSION_USER;
+pub use crate::store::session::{Sessions, USER as SESSION_USER};
 
 use super::{Chat, names::Username, passwords::Password};
 use crate::{
@@ -43,6 +43,12 @@ impl Chat {
         let (id, hash) = found.map(|found| (found.id, found.password)).unzip();
         let fits = self.passwords.verify(password.into(), hash).await?;
         Ok(id.filter(|_| fits))
+    }
+
+    /// Makes known that one of `user`'s sessions has ended: what is live by it ends too.
+    pub fn session_ended(&self, user: UserId, session: &str) {
+        let session = session.into();
+        self.bus.publish(Event::SessionEnded { user, session });
     }
 
     /// Makes signing in with an unknown name take as long as with a wrong password from the first time on.

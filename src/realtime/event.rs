@@ -67,6 +67,13 @@ pub enum Event {
         /// The room's newest message: its author's lobby shows its ticks.
         newest: Option<Newest>,
     },
+    /// Somebody has signed out in one of their browsers.
+    SessionEnded {
+        /// Who.
+        user: UserId,
+        /// Which of their sessions, as the store names it.
+        session: Arc<str>,
+    },
     /// Somebody is typing: true for a few seconds, never stored.
     TypingStarted {
         /// Where.
@@ -119,6 +126,7 @@ impl Event {
             Self::RoomRead { .. }
             | Self::FloorsMoved { .. }
             | Self::TypingStarted { .. }
+            | Self::SessionEnded { .. }
             | Self::RoomCreated { .. }
             | Self::PersonJoined { .. } => None,
         }
@@ -127,7 +135,9 @@ impl Event {
     /// Where it is heard. What happens in a direct room never reaches a topic that others listen to.
     pub fn topics(&self) -> Vec<Topic> {
         match self {
-            Self::RoomRead { user, .. } => vec![Topic::User(*user)],
+            Self::RoomRead { user, .. } | Self::SessionEnded { user, .. } => {
+                vec![Topic::User(*user)]
+            }
             Self::FloorsMoved { room, newest, .. } => {
                 let author = newest.map(|newest| Topic::User(newest.author));
                 [Topic::Room(*room)].into_iter().chain(author).collect()

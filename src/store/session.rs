@@ -34,6 +34,11 @@ impl Sessions {
         Self { store, clock }
     }
 
+    /// What the store calls a session: nobody can sign in by it.
+    pub fn name(id: &Id) -> String {
+        key(id)
+    }
+
     /// Removes what has expired; returns how many.
     pub async fn delete_expired(&self) -> Result<u64> {
         let expired =

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use super::{
     Site,
     error::Problem,
-    extract::{self, ClientAddress, Look, Theme, Wants},
+    extract::{self, ClientAddress, CurrentUser, Look, Theme, Wants},
     forms::{Fields, Form, Query},
     html,
     page::Page,
@@ -20,7 +20,10 @@ use super::{
 };
 use crate::{
     config::Signup,
-    domain::{accounts::SESSION_USER, names},
+    domain::{
+        accounts::{SESSION_USER, Sessions},
+        names,
+    },
     error::Error,
 };
 
@@ -163,9 +166,18 @@ pub async fn sign_up(
 }
 
 #[handler]
-pub async fn sign_out(req: &Request) -> Result<Response, Problem> {
+pub async fn sign_out(
+    req: &Request,
+    Data(site): Data<&Arc<Site>>,
+    user: Result<CurrentUser, poem::Error>,
+) -> Result<Response, Problem> {
     let failed = |err: tower_sessions::session::Error| Error::Unavailable(err.to_string());
     extract::session(req)?.flush().await.map_err(failed)?;
+    if let Ok(user) = user {
+        site.signed_in.remove(&user.session());
+        let session = Sessions::name(&user.session());
+        site.app.chat.session_ended(user.id(), &session);
+    }
     Ok(redirect("/signin"))
 }
 

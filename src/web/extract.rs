@@ -8,7 +8,7 @@ use poem::{
     http::{HeaderMap, Method, header},
     web::RemoteAddr,
 };
-use tower_sessions::Session;
+use tower_sessions::{Session, session::Id};
 
 use super::{Site, error::Problem, zone::Zone};
 use crate::{
@@ -20,17 +20,25 @@ use crate::{
 
 /// Who is signed in. Without a session the answer is 401, or the way to the sign-in page.
 #[derive(Debug, Clone)]
-pub struct CurrentUser(pub Arc<User>);
+pub struct CurrentUser {
+    user: Arc<User>,
+    session: Id,
+}
 
 impl CurrentUser {
     /// Who, and their name.
     pub fn person(&self) -> &Person {
-        &self.0.person
+        &self.user.person
+    }
+
+    /// By which session.
+    pub fn session(&self) -> Id {
+        self.session
     }
 
     /// Who.
     pub fn id(&self) -> UserId {
-        self.0.person.id
+        self.user.person.id
     }
 }
 
@@ -45,7 +53,7 @@ async fn current_user(req: &Request) -> Result<CurrentUser, Problem> {
     let session = session(req)?;
     let id = session.id().ok_or(Problem::SignedOut)?;
     if let Some(user) = site.signed_in.get(&id) {
-        return Ok(CurrentUser(user));
+        return Ok(CurrentUser { user, session: id });
     }
     let failed =
         |err: tower_sessions::session::Error| Problem::from(Error::Unavailable(err.to_string()));
@@ -59,7 +67,7 @@ async fn current_user(req: &Request) -> Result<CurrentUser, Problem> {
         found => Arc::new(found?),
     };
     site.signed_in.insert(id, user.clone());
-    Ok(CurrentUser(user))
+    Ok(CurrentUser { user, session: id })
 }
 
 /// Someone in a room that is for them. A room that is not is a 404, exactly as one that does not exist.

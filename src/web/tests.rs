@@ -14,6 +14,8 @@ use poem::{
     http::{Method, StatusCode, header},
 };
 
+use tower_sessions::session::Id;
+
 use super::{Server, Site, endpoint, live::Reader, zone::Zone};
 use crate::{
     app::App,
@@ -144,7 +146,7 @@ async fn read_live(site: &Arc<Site>) {
     for (rev, frames) in [(Rev(119), 3), (Rev(1_000), 3)] {
         let mut reader = Reader::new(
             site.clone(),
-            ada,
+            (ada, Id::default()),
             Zone::named("UTC"),
             Some(room.clone()),
             rev,
@@ -190,7 +192,13 @@ async fn read_live(site: &Arc<Site>) {
 }
 
 fn page_of(site: &Arc<Site>, user: UserId) -> (Reader, Subscription) {
-    let reader = Reader::new(site.clone(), user, Zone::named("UTC"), None, Rev(0));
+    let reader = Reader::new(
+        site.clone(),
+        (user, Id::default()),
+        Zone::named("UTC"),
+        None,
+        Rev(0),
+    );
     let subscription = reader.subscribe();
     (reader, subscription)
 }

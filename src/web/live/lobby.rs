@@ -107,6 +107,7 @@ impl Reader {
     /// Takes note of what `event` changes in the lobby; it goes out with the next frame of it.
     pub(super) fn note_for_lobby(&mut self, event: &Event) {
         match event {
+            Event::SessionEnded { .. } => {}
             Event::PersonJoined { person, .. } if person.id == self.user => {}
             Event::PersonJoined { .. } => self.people.push(event.clone()),
             Event::RoomCreated { room } => self.stale_rooms.push(room.clone()),

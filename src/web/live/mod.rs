@@ -8,6 +8,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use jiff::civil::Date;
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
+use tower_sessions::{SessionStore as _, session::Id};
 
 use super::{
     Site,
@@ -16,13 +17,14 @@ use super::{
 };
 use crate::{
     clock::UnixMillis,
-    domain::{messages::CatchUp, receipts::Position},
-    error::Result,
+    domain::{accounts::Sessions, messages::CatchUp, receipts::Position},
+    error::{Error, Result},
     ids::{Rev, RoomId, Seq, UserId},
     realtime::{Event, News, Subscription, Topic},
     records::{Floors, Message, Room, Ticks},
 };
 
+mod asked;
 mod connections;
 mod frames;
 mod lobby;
@@ -46,6 +48,7 @@ const FLOORS: u64 = u64::MAX;
 pub struct Reader {
     site: Arc<Site>,
     user: UserId,
+    session: Id,
     zone: Zone,
     room: Option<Arc<Room>>,
     rev: Rev,
@@ -68,7 +71,7 @@ impl Reader {
     /// A reader of `room` (or of the lobby alone) who has seen the room up to `rev`.
     pub fn new(
         site: Arc<Site>,
-        user: UserId,
+        (user, session): (UserId, Id),
         zone: Zone,
         room: Option<Arc<Room>>,
         rev: Rev,
@@ -78,6 +81,7 @@ impl Reader {
             today,
             site,
             user,
+            session,
             zone,
             room,
             rev,
@@ -127,6 +131,19 @@ impl Reader {
             frames.push(self.lobby_frame(view.into_rows()));
         }
         Ok(frames)
+    }
+
+    /// Whether the session by which this page was opened still stands. To be asked after subscribing: an end that
+    /// comes later is news.
+    pub async fn is_signed_in(&self) -> Result<bool> {
+        let found = self.site.app.sessions.load(&self.session).await;
+        let found = found.map_err(|err| Error::Unavailable(err.to_string()))?;
+        Ok(found.is_some())
+    }
+
+    /// Whether this news is the end of the session by which this page was opened.
+    pub fn is_signed_out_by(&self, news: &News) -> bool {
+        matches!(&news.event, Event::SessionEnded { session, .. } if **session == Sessions::name(&self.session))
     }
 
     /// Takes one piece of news; returns the frame that must go out for it now, if any.

@@ -2,7 +2,7 @@
 //!
 //! The task drains its queue, feeds every frame, flushes once. It never waits for anyone else, and nobody for it.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use futures_util::{SinkExt, StreamExt};
 use poem::{
@@ -22,11 +22,11 @@ use tokio_tungstenite::{
     },
 };
 
-use super::{Connection, Reader};
+use super::{Connection, Reader, asked::Asked};
 use crate::{
     clock::UnixMillis,
     error::Error,
-    ids::{Rev, RoomId, Seq},
+    ids::{Rev, RoomId},
     realtime::{Subscription, Wake},
     web::{
         Site,
@@ -47,9 +47,6 @@ const READ_BUFFER: usize = 1024;
 const FLUSH: Duration = Duration::from_secs(10);
 /// How often a ping goes out; whoever has not answered when the second next is due is gone.
 const PING: Duration = Duration::from_secs(25);
-
-/// How long after asking whether the browser has received something it is asked again at the earliest.
-const ASK: Duration = Duration::from_secs(1);
 
 /// Which room, and how far the page has seen it and the lobby.
 #[derive(Deserialize)]
@@ -90,7 +87,13 @@ pub async fn live(
         .open(user.id(), site.limits.most_connections())
         .ok_or(too_many)?;
     let upgrade = req.take_upgrade().map_err(|_| Problem::Malformed)?;
-    let reader = Reader::new(site.clone(), user.id(), look.zone, room, rev);
+    let reader = Reader::new(
+        site.clone(),
+        (user.id(), user.session()),
+        look.zone,
+        room,
+        rev,
+    );
     site.app
         .tasks
         .spawn(serve(upgrade, reader, UnixMillis(at), connection));
@@ -143,6 +146,9 @@ enum End {
 
 const TOO_SLOW: End = End::Close(CloseCode::Again, "too slow");
 
+/// The page's script goes to the sign-in page at this code; htmx does not come back after it.
+const SIGNED_OUT: End = End::Close(CloseCode::Policy, "signed out");
+
 impl From<WsError> for End {
     fn from(err: WsError) -> Self {
         match err {
@@ -191,6 +197,9 @@ async fn serve(upgrade: OnUpgrade, reader: Reader, at: UnixMillis, connection: C
 async fn talk(socket: &mut Socket, mut reader: Reader, at: UnixMillis) -> Result<(), End> {
     let subscription = reader.subscribe();
     let stopping = reader.site.app.stopping.clone();
+    if !reader.is_signed_in().await? {
+        return Err(SIGNED_OUT);
+    }
     let missed = reader.catch_up(at).await?;
     send(socket, missed).await?;
     let mut pings = interval_at(Instant::now() + PING, PING);
@@ -239,43 +248,6 @@ async fn talk(socket: &mut Socket, mut reader: Reader, at: UnixMillis) -> Result
     }
 }
 
-/// The question whether the browser has received what was sent: a ping behind it, which it answers by itself with
-/// the same payload (RFC 6455, 5.5.3). One at a time, at most once a second.
-struct Asked {
-    number: u32,
-    open: Option<BTreeMap<RoomId, Seq>>,
-    next: Instant,
-}
-
-impl Default for Asked {
-    fn default() -> Self {
-        Self {
-            number: 0,
-            open: None,
-            next: Instant::now(),
-        }
-    }
-}
-
-impl Asked {
-    /// When the next question may be asked, unless one is open.
-    fn due(&self) -> Option<Instant> {
-        self.open.is_none().then_some(self.next)
-    }
-
-    fn ask(&mut self, sent: BTreeMap<RoomId, Seq>) -> Frame {
-        self.number = self.number.wrapping_add(1);
-        self.open = Some(sent);
-        self.next = Instant::now() + ASK;
-        Frame::Ping(self.number.to_be_bytes().to_vec().into())
-    }
-
-    fn answer(&mut self, payload: &[u8]) -> Option<BTreeMap<RoomId, Seq>> {
-        let is_ours = payload == self.number.to_be_bytes();
-        self.open.take_if(|_| is_ours)
-    }
-}
-
 /// Sends everything that waits, in order, with one flush.
 async fn pass_on(
     socket: &mut Socket,
@@ -288,6 +260,9 @@ async fn pass_on(
     };
     let mut frames = Vec::with_capacity(waiting.len());
     for news in waiting {
+        if reader.is_signed_out_by(&news) {
+            return Err(SIGNED_OUT);
+        }
         frames.extend(reader.take(&news).await?);
     }
     tokio::select! {

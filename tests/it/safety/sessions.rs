@@ -227,3 +227,26 @@ async fn a_foreign_host_name_appears_in_no_answer() {
         answer.status
     );
 }
+
+#[tokio::test]
+async fn signing_out_ends_what_is_live_by_that_session_and_nothing_else() {
+    let town = Town::start().await;
+    let ada = town.person("ada").await;
+    let room = ada.creates_room("General").await;
+    let at_home = ada.elsewhere();
+    at_home.signs_in().await;
+    let mut pages = [
+        ada.listens(room, 0).await,
+        ada.listens_in_the_lobby().await,
+        ada.listens_in_the_lobby().await,
+    ];
+    let mut other = at_home.listens_in_the_lobby().await;
+
+    ada.submits("/signout", &[]).await.leads_to("/signin");
+    for page in &mut pages {
+        assert_eq!(page.closes_with().await.code, Some(1008));
+    }
+    assert_eq!(ada.tries_to_listen("").await.err(), Some(401));
+    at_home.posts(room, "still here").await;
+    other.hears("still here").await;
+}

@@ -1,0 +1,70 @@
+//! Whether a browser has received what was sent to it. Knows nothing of what that means for ticks.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use tokio::time::Instant;
+use tokio_tungstenite::tungstenite::Message as Frame;
+
+use crate::ids::{RoomId, Seq};
+
+/// How long after asking whether the browser has received something it is asked again at the earliest.
+const ASK: Duration = Duration::from_secs(1);
+
+/// The question whether the browser has received what was sent: a ping behind it, which it answers by itself with
+/// the same payload (RFC 6455, 5.5.3). One at a time, at most once a second.
+pub(super) struct Asked {
+    number: u32,
+    open: Option<BTreeMap<RoomId, Seq>>,
+    next: Instant,
+}
+
+impl Default for Asked {
+    fn default() -> Self {
+        Self {
+            number: 0,
+            open: None,
+            next: Instant::now(),
+        }
+    }
+}
+
+impl Asked {
+    /// When the next question may be asked, unless one is open.
+    pub fn due(&self) -> Option<Instant> {
+        self.open.is_none().then_some(self.next)
+    }
+
+    /// Asks whether all of `sent` has been received.
+    pub fn ask(&mut self, sent: BTreeMap<RoomId, Seq>) -> Frame {
+        self.number = self.number.wrapping_add(1);
+        self.open = Some(sent);
+        self.next = Instant::now() + ASK;
+        Frame::Ping(self.number.to_be_bytes().to_vec().into())
+    }
+
+    /// What has been received, if this answers the open question.
+    pub fn answer(&mut self, payload: &[u8]) -> Option<BTreeMap<RoomId, Seq>> {
+        let is_ours = payload == self.number.to_be_bytes();
+        self.open.take_if(|_| is_ours)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn one_question_at_a_time_and_only_its_own_answer_counts() {
+        let mut asked = Asked::default();
+        assert_eq!(asked.due(), Some(Instant::now()));
+        let Frame::Ping(question) = asked.ask(BTreeMap::from([(RoomId(7), Seq(3))])) else {
+            panic!("it asks by a ping")
+        };
+        assert_eq!(asked.due(), None);
+        assert_eq!(asked.answer(b""), None, "the heartbeat's pong");
+        let received = asked.answer(&question).expect("its own pong");
+        assert_eq!(received[&RoomId(7)], Seq(3));
+        assert_eq!(asked.answer(&question), None, "once");
+        assert_eq!(asked.due(), Some(Instant::now() + ASK));
+    }
+}
