@@ -28,6 +28,8 @@ pub use writer::{Change, Committed, NewMessage, Write, Writer, Written};
 const SQLITE_READERS: u32 = 4;
 /// How many connections a PostgreSQL server is asked for, the writer's own not counted.
 const POSTGRES_READERS: u32 = 8;
+/// How many rows SQLite's thread may be ahead of who reads them: a whole lobby, so that the two rarely wait in turns.
+const ROWS: usize = 1024;
 /// How long a statement waits for another process that has locked the database file.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(4);
 
@@ -121,7 +123,8 @@ fn sqlite(file: &Path, connections: u32, read_only: bool) -> ConnectOptions {
             .filename(&file)
             .in_memory(false)
             .shared_cache(false)
-            .busy_timeout(BUSY_TIMEOUT);
+            .busy_timeout(BUSY_TIMEOUT)
+            .row_buffer_size(ROWS);
         let opts = opts
             .read_only(read_only)
             .create_if_missing(!read_only)

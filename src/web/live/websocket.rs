@@ -27,7 +27,7 @@ use crate::{
     clock::UnixMillis,
     error::Error,
     ids::{Rev, RoomId},
-    realtime::{Subscription, Wake},
+    realtime::Wake,
     web::{
         Site,
         error::Problem,
@@ -207,19 +207,21 @@ async fn talk(socket: &mut Socket, mut reader: Reader, at: UnixMillis) -> Result
     let mut unanswered = 0;
     let mut asked = Asked::default();
     loop {
-        let lobby_due = reader.lobby_due();
-        let ask_due = asked.due().filter(|_| reader.awaits_receipt());
+        let due = next_due(&reader, &asked);
         tokio::select! {
             biased;
             () = stopping.cancelled() => return Err(End::Close(CloseCode::Restart, "restarting")),
-            wake = subscription.next() => pass_on(socket, &mut reader, &subscription, wake).await?,
-            () = sleep_until(lobby_due.unwrap_or_else(Instant::now)), if lobby_due.is_some() => {
-                let frame = reader.take_lobby();
-                send(socket, vec![frame]).await?;
+            wake = subscription.next() => {
+                let mut frames = take_news(&mut reader, wake).await?;
+                frames.extend(take_due(&mut reader, &mut asked));
+                tokio::select! {
+                    biased;
+                    sent = send_frames(socket, frames) => sent?,
+                    () = subscription.cut() => return Err(TOO_SLOW),
+                }
             }
-            () = sleep_until(ask_due.unwrap_or_else(Instant::now)), if ask_due.is_some() => {
-                let ping = asked.ask(reader.take_sent());
-                send_frames(socket, [ping]).await?;
+            () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
+                send_frames(socket, take_due(&mut reader, &mut asked)).await?;
             }
             inbound = socket.next() => match inbound {
                 None | Some(Ok(Frame::Close(_))) => return Ok(()),
@@ -248,28 +250,38 @@ async fn talk(socket: &mut Socket, mut reader: Reader, at: UnixMillis) -> Result
     }
 }
 
-/// Sends everything that waits, in order, with one flush.
-async fn pass_on(
-    socket: &mut Socket,
-    reader: &mut Reader,
-    subscription: &Subscription,
-    wake: Wake,
-) -> Result<(), End> {
+/// The frames of all news that waits, in order.
+async fn take_news(reader: &mut Reader, wake: Wake) -> Result<Vec<Frame>, End> {
     let Wake::News(waiting) = wake else {
         return Err(TOO_SLOW);
     };
-    let mut frames = Vec::with_capacity(waiting.len());
+    let mut frames = Vec::with_capacity(waiting.len() + 2);
     for news in waiting {
         if reader.is_signed_out_by(&news) {
             return Err(SIGNED_OUT);
         }
-        frames.extend(reader.take(&news).await?);
+        frames.extend(reader.take(&news).await?.map(Frame::Text));
     }
-    tokio::select! {
-        biased;
-        sent = send(socket, frames) => sent,
-        () = subscription.cut() => Err(TOO_SLOW),
+    Ok(frames)
+}
+
+/// When the next lobby frame or question is due.
+fn next_due(reader: &Reader, asked: &Asked) -> Option<Instant> {
+    let ask_due = asked.due().filter(|_| reader.awaits_receipt());
+    reader.lobby_due().into_iter().chain(ask_due).min()
+}
+
+/// The lobby frame and the question that are due by now: they go out with whatever else does, in one flush.
+fn take_due(reader: &mut Reader, asked: &mut Asked) -> Vec<Frame> {
+    let now = Instant::now();
+    let mut frames = Vec::new();
+    if reader.lobby_due().is_some_and(|due| due <= now) {
+        frames.push(Frame::Text(reader.take_lobby()));
     }
+    if reader.awaits_receipt() && asked.due().is_some_and(|due| due <= now) {
+        frames.push(asked.ask(reader.take_sent()));
+    }
+    frames
 }
 
 async fn send(socket: &mut Socket, frames: Vec<Utf8Bytes>) -> Result<(), End> {
