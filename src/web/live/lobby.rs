@@ -33,10 +33,11 @@ impl Reader {
         let quiet = self.stale.is_empty()
             && self.stale_rooms.is_empty()
             && self.stale_ticks.is_empty()
-            && self.people.is_empty();
+            && self.people.is_empty()
+            && !self.typing.has_news();
         match quiet {
             false => Some(self.next_lobby),
-            true => self.typing.due().map(|due| due.max(self.next_lobby)),
+            true => self.typing.next_end().map(|end| end.max(self.next_lobby)),
         }
     }
 

@@ -45,12 +45,14 @@ impl Typing {
         self.forget(room, |(known, _)| known.id != person);
     }
 
-    /// When something is to be told, if anything is: at once, or when the next one has been quiet for long enough.
-    pub fn due(&self) -> Option<Instant> {
-        match self.changed.is_empty() {
-            false => Some(Instant::now()),
-            true => self.rooms.values().flatten().map(|(_, until)| *until).min(),
-        }
+    /// Whether there is something to tell at once.
+    pub fn has_news(&self) -> bool {
+        !self.changed.is_empty()
+    }
+
+    /// When the next one will have been quiet for long enough to be forgotten.
+    pub fn next_end(&self) -> Option<Instant> {
+        self.rooms.values().flatten().map(|(_, until)| *until).min()
     }
 
     /// The rooms in which who is typing has changed, with what to say of them now; empty when nobody is.
@@ -117,7 +119,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn who_types_is_named_and_forgotten_after_six_seconds() {
         let mut typing = Typing::default();
-        assert_eq!(typing.due(), None);
+        assert!(!typing.has_news() && typing.next_end().is_none());
         typing.started(&room(7), &person(1, "Ana"));
         let said = |words: &str| vec![(RoomId(7), words.to_string())];
         assert_eq!(typing.take(), said("Ana is typing…"));
@@ -131,9 +133,9 @@ mod tests {
         typing.stopped(RoomId(7), UserId(3));
         advance(Duration::from_secs(4)).await;
         assert_eq!(typing.take(), said("Ben is typing…"));
-        assert!(typing.due().is_some());
+        assert!(typing.next_end().is_some());
         advance(Duration::from_secs(4)).await;
         assert_eq!(typing.take(), said(""));
-        assert_eq!(typing.due(), None);
+        assert!(!typing.has_news() && typing.next_end().is_none());
     }
 }
