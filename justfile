@@ -2,7 +2,7 @@
 _default:
     @'{{ just_executable() }}' --list --unsorted
 
-# Serve from source; templates and CSS are read from disk at every request, so a reload in the browser shows a change
+# Serve from source: a changed template or style sheet shows at the next reload, without a rebuild
 dev *flags:
     cargo run -- {{ flags }}
 
@@ -14,7 +14,7 @@ run *flags:
 demo *flags:
     cargo run --release -- demo {{ flags }}
 
-# Install what the tests need, run all of them, then lint; `just test live` runs those with "live" in their name
+# Install what is missing, run every test, then lint (`just test live`: only tests named so)
 test *filter: _deps
     cargo test --workspace {{ filter }}
     @{{ if filter == "" { quote(just_executable()) + " lint" } else { "true" } }}
@@ -29,7 +29,7 @@ review:
     @command -v cargo-insta >/dev/null || { echo "First: cargo install cargo-insta --locked" >&2; exit 1; }
     cargo insta review
 
-# Measure the release binary: the figures of the README (--quick takes a minute; --only start,posts,pages,fanout)
+# Measure the release binary, as in the README (--quick: a minute; --only start,posts,pages,fanout)
 bench *flags:
     cargo build --release
     cargo run --release --package tertulia-bench -- {{ flags }}

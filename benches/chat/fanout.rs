@@ -31,7 +31,7 @@ pub async fn measure(
     table: &mut Table,
 ) -> Result<()> {
     program.invite(side::PEOPLE).await?;
-    for readers in plan.size(vec![200, 1_000], vec![200]) {
+    for readers in plan.size(vec![200, 1_000], vec![400]) {
         program.begin_afresh(&plan.server, data).await?;
         let (mut ours, sample) = Side::tertulia(program, readers).await?;
         let mut bare = Side::bare(&sample, readers).await?;

@@ -58,8 +58,11 @@ async fn deletes(window: &Window, seq: u64) {
     window.waits_for(&format!("#message-{seq}.deleted")).await;
 }
 
-/// The messages before and after a reload, which must be the same.
+/// The messages before and after a reload, which must be the same. Everybody looks, so all is read soon.
 async fn reload_changes_nothing(window: &Window) {
+    let settled =
+        "document.querySelector('#messages .ticks[data-counts]:not([data-state=read])') === null";
+    window.waits_until(settled).await;
     let before = window.messages().await;
     window.reloads().await;
     window.waits_for("#messages > li.message").await;

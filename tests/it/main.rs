@@ -2,16 +2,21 @@
 
 mod accounts;
 mod browser;
+mod browser_ticks;
 mod crash;
 mod history;
 mod live;
 mod messages;
 mod pages;
 mod process;
+mod receipts;
+mod receipts_lobby;
+mod receipts_property;
 mod rooms;
 mod safety;
 mod slow;
 mod support;
 mod tidy;
+mod typing;
 mod wire;
 mod writer;

@@ -104,6 +104,7 @@ async fn a_receipt_stays_within_the_room_and_never_falls() {
     let town = Town::start().await;
     let (ada, ben) = town.ada_and_ben().await;
     let room = ada.creates_room("General").await;
+    ben.comes_to(room).await;
     for _ in 0..3 {
         ada.posts(room, "hello").await;
     }

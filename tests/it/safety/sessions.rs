@@ -244,7 +244,7 @@ async fn signing_out_ends_what_is_live_by_that_session_and_nothing_else() {
 
     ada.submits("/signout", &[]).await.leads_to("/signin");
     for page in &mut pages {
-        assert_eq!(page.closes_with().await.code, Some(1008));
+        assert_eq!(page.closes_with().await.0, Some(1008));
     }
     assert_eq!(ada.tries_to_listen("").await.err(), Some(401));
     at_home.posts(room, "still here").await;

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use chromiumoxide::browser::{Browser, BrowserConfig};
 use chromiumoxide::cdp::IntoEventKind;
-use chromiumoxide::cdp::browser_protocol::emulation::SetFocusEmulationEnabledParams;
+use chromiumoxide::cdp::browser_protocol::browser::BrowserContextId;
 use chromiumoxide::cdp::browser_protocol::input::{
     DispatchMouseEventParams, DispatchMouseEventType, InsertTextParams, MouseButton,
 };
@@ -29,14 +29,15 @@ use super::scripts::{MESSAGES, WATCH};
 
 /// One browser process.
 pub struct Chromium {
-    browser: Browser,
+    pub(super) browser: Browser,
     events: JoinHandle<()>,
     _profile: TempDir,
 }
 
 /// A window in a context of its own: nothing is shared with the other windows.
 pub struct Window {
-    page: Page,
+    pub(super) page: Page,
+    pub(super) context: BrowserContextId,
     url: String,
     complaints: Arc<Mutex<Vec<String>>>,
     listening: Vec<JoinHandle<()>>,
@@ -83,7 +84,7 @@ impl Chromium {
         let context = context.expect("a context of its own");
         let target = CreateTargetParams::builder()
             .url("about:blank")
-            .browser_context_id(context)
+            .browser_context_id(context.clone())
             .build();
         let page = self
             .browser
@@ -92,6 +93,7 @@ impl Chromium {
             .expect("a window opens");
         let mut window = Window {
             page,
+            context,
             url: url.to_owned(),
             complaints: Arc::default(),
             listening: Vec::new(),
@@ -119,10 +121,8 @@ impl Window {
             .evaluate_on_new_document(WATCH)
             .await
             .expect("a script before all others");
-        self.page
-            .execute(SetFocusEmulationEnabledParams::new(true))
-            .await
-            .expect("two windows in front at once");
+        // Two windows in front at once.
+        self.seems_focused(true).await;
         self.notes(|event: &EventBindingCalled| Some(event.payload.clone()))
             .await;
         self.notes(|event: &EventExceptionThrown| Some(format!("{:?}", event.exception_details)))

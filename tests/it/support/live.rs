@@ -22,6 +22,7 @@ pub struct Ear {
     socket: WebSocketStream<TcpStream>,
     frames: Vec<String>,
     waiting: VecDeque<String>,
+    pings: u64,
 }
 
 /// How a channel ended: the server's code, or nothing when the line was just cut.
@@ -57,6 +58,7 @@ impl Person {
                 socket,
                 frames: Vec::new(),
                 waiting: VecDeque::new(),
+                pings: 0,
             }),
             Err(Error::Http(answer)) => Err(answer.status().as_u16()),
             Err(error) => panic!("no answer to the upgrade: {error}"),
@@ -207,6 +209,11 @@ impl Ear {
         &self.frames
     }
 
+    /// How often the server asked whether somebody is there.
+    pub fn pings(&self) -> u64 {
+        self.pings
+    }
+
     /// Sends any frame to the server.
     pub async fn says(&mut self, message: Message) {
         self.socket.send(message).await.expect("the server listens");
@@ -230,7 +237,8 @@ impl Ear {
                 Some(Ok(Message::Close(close))) => {
                     return Err(Closed(close.map(|close| code(close.code))));
                 }
-                Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+                Some(Ok(Message::Ping(_))) => self.pings += 1,
+                Some(Ok(Message::Pong(_))) => {}
                 Some(Ok(other)) => panic!("not a text frame: {other:?}"),
                 Some(Err(_)) | None => return Err(Closed(None)),
             }

@@ -4,11 +4,13 @@
 pub mod actor;
 pub mod ask;
 pub mod browser;
+pub mod focus;
 pub mod live;
 pub mod process;
 pub mod scripts;
 pub mod sight;
 pub mod snapshots;
+pub mod ticks;
 
 use std::future::Future;
 use std::net::SocketAddr;

@@ -1,0 +1,321 @@
+//! Receipts whatever the order of things: random posts, reads, deliveries, first visits and restarts against a
+//! model that remembers who was in the room when.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use clap::Parser;
+use tempfile::TempDir;
+use tertulia::app::App;
+use tertulia::clock::Clock;
+use tertulia::config::Config;
+use tertulia::domain::body::MessageBody;
+use tertulia::domain::messages::Key;
+use tertulia::ids::{Seq, UserId};
+use tertulia::records::{Floors, Person, Room, Ticks};
+
+use crate::support::actor::new_key;
+use crate::support::{NOON, PASSWORD};
+
+const RUNS: u64 = 40;
+const STEPS: usize = 60;
+
+/// Random numbers that come again with their seed (SplitMix64).
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((mixed ^ (mixed >> 31)) % sides as u64) as usize
+    }
+
+    /// A place in a room that ends at `last`, its beginning included.
+    fn place(&mut self, last: i64) -> i64 {
+        self.roll(last as usize + 1) as i64
+    }
+}
+
+/// One person in a room, as far as the model saw it happen.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Member {
+    joined: i64,
+    delivered: i64,
+    read: i64,
+}
+
+/// What happened in one room.
+struct Told {
+    room: Arc<Room>,
+    /// The people who may be in it.
+    admitted: Vec<usize>,
+    members: BTreeMap<usize, Member>,
+    /// Who wrote the messages, from the first on.
+    authors: Vec<usize>,
+    floors: Floors,
+}
+
+impl Told {
+    fn last(&self) -> i64 {
+        self.authors.len() as i64
+    }
+
+    fn posts(&mut self, who: usize) {
+        let before = self.last();
+        self.authors.push(who);
+        let member = self.members.entry(who).or_insert(Member {
+            joined: before,
+            delivered: 0,
+            read: 0,
+        });
+        (member.delivered, member.read) = (before + 1, before + 1);
+    }
+
+    fn reads(&mut self, who: usize, seq: i64) {
+        let last = self.last();
+        let member = self.members.entry(who).or_insert(Member {
+            joined: last,
+            delivered: last,
+            read: last,
+        });
+        member.read = member.read.max(seq.min(last));
+        member.delivered = member.delivered.max(member.read);
+    }
+
+    fn receives(&mut self, who: usize, seq: i64) {
+        if let Some(member) = self.members.get_mut(&who) {
+            member.delivered = member.delivered.max(seq);
+        }
+    }
+
+    /// Everybody but the author who was in the room before the message.
+    fn audience(&self, seq: i64) -> Vec<Member> {
+        let author = self.authors[seq as usize - 1];
+        let others = self.members.iter().filter(|(who, _)| **who != author);
+        others
+            .map(|(_, member)| *member)
+            .filter(|member| member.joined < seq)
+            .collect()
+    }
+
+    /// The ticks of a message, from nothing but what each of its audience did.
+    fn ticks(&self, seq: i64) -> Ticks {
+        let audience = self.audience(seq);
+        if audience.is_empty() {
+            Ticks::Sent
+        } else if audience.iter().all(|member| member.read >= seq) {
+            Ticks::Read
+        } else if audience.iter().all(|member| member.delivered >= seq) {
+            Ticks::Delivered
+        } else {
+            Ticks::Sent
+        }
+    }
+}
+
+async fn opens(data: &Path) -> App {
+    let folder = data.to_str().expect("a path in UTF-8");
+    let config = Config::parse_from(["tertulia", "--data", folder, "--limits", "off"]);
+    let app = App::open(config, Clock::fixed(NOON)).await;
+    app.expect("the app opens")
+}
+
+/// Ten people: enough pairs for every run to have a chat of two of its own.
+async fn town(app: &App) -> Vec<Person> {
+    let mut people = Vec::new();
+    for n in 0..10 {
+        let user = app.chat.sign_up(&format!("person{n}"), PASSWORD).await;
+        people.push(user.expect("the name is free").person);
+    }
+    people
+}
+
+/// Four of the town, two rooms for all, and a chat of the first two.
+async fn set_out(app: &App, seed: u64, town: &[Person]) -> (Vec<Person>, Vec<Told>) {
+    let size = town.len();
+    let mut pairs = (0..size).flat_map(|one| (one + 1..size).map(move |other| (one, other)));
+    let pair = pairs.nth(seed as usize);
+    let (one, other) = pair.expect("there are as many pairs as runs");
+    let mut people: Vec<_> = [one, other].map(|who| town[who].clone()).into();
+    let others = (0..size).filter(|who| ![one, other].contains(who)).take(2);
+    people.extend(others.map(|who| town[who].clone()));
+    let first = people[0].id;
+    let mut ids = Vec::new();
+    for n in 0..2 {
+        let id = app.chat.create_room(&format!("Room {seed} {n}")).await;
+        ids.push(id.expect("a name that can be"));
+    }
+    let chat = app.chat.open_direct(first, &people[1].name).await;
+    ids.push(chat.expect("both are there"));
+    let mut rooms = Vec::new();
+    for (n, id) in ids.into_iter().enumerate() {
+        let start = Member {
+            joined: 0,
+            delivered: 0,
+            read: 0,
+        };
+        let room = app.chat.room_for(first, id).await;
+        rooms.push(Told {
+            room: room.expect("it is there"),
+            admitted: (0..if n == 2 { 2 } else { 4 }).collect(),
+            members: (0..if n == 2 { 2 } else { 0 })
+                .map(|who| (who, start))
+                .collect(),
+            authors: Vec::new(),
+            floors: Floors::default(),
+        });
+    }
+    (people, rooms)
+}
+
+/// Posts of several people who do not wait for each other.
+async fn post_at_once(app: &App, told: &mut Told, people: &[Person], authors: &[usize]) {
+    let posts = authors.iter().map(|who| {
+        let body = MessageBody::parse("hello").expect("a text");
+        let key = Key::parse(&new_key()).expect("a key");
+        app.chat
+            .post(told.room.clone(), people[*who].clone(), body, key)
+    });
+    let posted = futures_util::future::join_all(posts).await;
+    let mut places: Vec<_> = posted
+        .into_iter()
+        .map(|message| message.expect("it is stored"))
+        .map(|message| (message.seq, message.author.id, message.has_audience))
+        .collect();
+    places.sort_by_key(|(seq, ..)| *seq);
+    for (seq, author, has_audience) in places {
+        let who = people.iter().position(|person| person.id == author);
+        told.posts(who.expect("one of them"));
+        assert_eq!(seq.0, told.last(), "no hole");
+        let audience = told.audience(seq.0);
+        assert_eq!(has_audience, !audience.is_empty(), "{seq}: {audience:?}");
+    }
+}
+
+/// One thing that somebody does, in words for whoever looks into a failing run.
+async fn step(app: &App, dice: &mut Dice, people: &[Person], told: &mut Told) -> String {
+    let who = told.admitted[dice.roll(told.admitted.len())];
+    let user = people[who].id;
+    match dice.roll(10) {
+        0..3 => {
+            let several = 1 + dice.roll(3);
+            let authors: Vec<_> = (0..several)
+                .map(|_| told.admitted[dice.roll(told.admitted.len())])
+                .collect();
+            post_at_once(app, told, people, &authors).await;
+            format!("{authors:?} post at once")
+        }
+        3..6 => {
+            // Sometimes further than the room goes.
+            let seq = dice.place(told.last() + 2).max(1);
+            let read = app.chat.mark_read(told.room.clone(), user, Seq(seq));
+            read.await.expect("it is stored");
+            told.reads(who, seq);
+            format!("{who} reads up to {seq}")
+        }
+        _ => {
+            let mut received = Vec::new();
+            for _ in 0..=dice.roll(3) {
+                let who = told.admitted[dice.roll(told.admitted.len())];
+                let seq = dice.place(told.last());
+                let rooms = BTreeMap::from([(told.room.id, Seq(seq))]);
+                app.chat.note_delivered(people[who].id, rooms);
+                told.receives(who, seq);
+                received.push((who, seq));
+            }
+            app.chat.commit_deliveries().await.expect("it is stored");
+            format!("delivered: {received:?}")
+        }
+    }
+}
+
+/// Holds what the app knows against what the model saw.
+async fn compare(app: &App, people: &[Person], told: &mut Told) {
+    for who in &told.admitted {
+        let user: UserId = people[*who].id;
+        let positions = app.chat.positions(user).await.expect("they can be read");
+        let here = positions.iter().find(|it| it.room == told.room.id);
+        let here = here.expect("the room is theirs");
+        let member = told.members.get(who).copied();
+        let seen = member.map(|_| (here.delivered_seq.0, here.read_seq.0));
+        let wanted = member.map(|member| (member.delivered, member.read));
+        assert_eq!(seen, wanted, "delivered to and read by {who}");
+        assert_eq!(here.is_member, member.is_some());
+        assert_eq!(here.last_seq.0, told.last());
+        let read = member.map_or(0, |member| member.read);
+        assert_eq!(here.unread(), told.last() - read, "unread by {who}");
+        assert!(here.read_seq <= here.delivered_seq && here.delivered_seq <= here.last_seq);
+    }
+    let floors = app.chat.floors(&told.room).await;
+    let floors = floors.expect("they can be read");
+    assert!(
+        floors.delivered >= told.floors.delivered && floors.read >= told.floors.read,
+        "the floors fell from {:?} to {floors:?}",
+        told.floors
+    );
+    told.floors = floors;
+    for seq in 1..=told.last() {
+        let has_audience = !told.audience(seq).is_empty();
+        let shown = Ticks::of(Seq(seq), has_audience, floors);
+        assert_eq!(shown, told.ticks(seq), "the ticks of {seq}");
+    }
+}
+
+/// Who the messages count receipts of does not change after they were posted.
+async fn compare_stored(app: &App, told: &Told) {
+    for seq in 1..=told.last() {
+        let stored = app.chat.message(&told.room, Seq(seq)).await;
+        let stored = stored.expect("it is there");
+        assert_eq!(stored.has_audience, !told.audience(seq).is_empty());
+    }
+}
+
+/// Says which run it was when one fails.
+struct Run {
+    seed: u64,
+    steps: Vec<String>,
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("seed {}, after:\n{}", self.seed, self.steps.join("\n"));
+        }
+    }
+}
+
+#[tokio::test]
+async fn ticks_are_those_recounted_from_everybody_whatever_the_order_of_things() {
+    let data = TempDir::new().expect("a directory for the data");
+    let mut app = opens(data.path()).await;
+    let town = town(&app).await;
+    for seed in 0..RUNS {
+        let (people, mut rooms) = set_out(&app, seed, &town).await;
+        let mut dice = Dice(seed);
+        let mut run = Run {
+            seed,
+            steps: Vec::new(),
+        };
+        for _ in 0..STEPS {
+            let at = dice.roll(rooms.len());
+            run.steps.push(format!("in room {at}, unfinished"));
+            let told = &mut rooms[at];
+            let what = step(&app, &mut dice, &people, told).await;
+            *run.steps.last_mut().expect("this step") = format!("in room {at}: {what}");
+            compare(&app, &people, told).await;
+            if dice.roll(STEPS * 4) == 0 {
+                app.close().await;
+                app = opens(data.path()).await;
+                run.steps.push("restart".into());
+            }
+        }
+        for told in &mut rooms {
+            compare(&app, &people, told).await;
+            compare_stored(&app, told).await;
+        }
+    }
+    app.close().await;
+}
