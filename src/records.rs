@@ -119,6 +119,16 @@ pub struct Floors {
     pub read: Seq,
 }
 
+impl Floors {
+    /// The higher of each: floors never fall, whichever word of them comes first.
+    pub fn max(self, other: Self) -> Self {
+        Self {
+            delivered: self.delivered.max(other.delivered),
+            read: self.read.max(other.read),
+        }
+    }
+}
+
 /// A room's newest message, as far as its ticks go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Newest {

@@ -155,7 +155,7 @@
     closeMenus();
     all('.new-room').forEach(form => form.reset());
     if (!roomId()) return;
-    read[roomId()] = 0;
+    read[roomId()] = -1;
     showDraft();
     const at = byId('message-' + byId('messages').dataset.at);
     at?.setAttribute('data-found', '');
@@ -171,11 +171,11 @@
   const markRead = () => {
     readTimer ||= setTimeout(async () => {
       readTimer = 0;
-      const room = roomId(), seq = +messages().at(-1)?.dataset.seq, before = read[room];
-      if (!(seq > before) || (before && !atEnd()) || document.hidden || !document.hasFocus()) return;
+      const room = roomId(), seq = +(messages().at(-1)?.dataset.seq || 0), before = read[room];
+      if (!(seq > before) || (before >= 0 && !atEnd()) || document.hidden || !document.hasFocus()) return;
       read[room] = seq;
       readAt = Date.now();
-      const answer = await fetch(`/rooms/${room}/read`, {method: 'POST', body: new URLSearchParams({seq}), headers: {'HX-Request': 'true'}}).catch(() => 0);
+      const answer = await fetch(`/rooms/${room}/read`, {method: 'POST', body: new URLSearchParams({seq: seq || 1}), headers: {'HX-Request': 'true'}}).catch(() => 0);
       if (answer.status === 401) location = '/signin';
       else if (!answer.ok) read[room] = before;
     }, readAt + 1000 - Date.now());

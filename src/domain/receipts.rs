@@ -1,7 +1,7 @@
 //! How far people were reached and have read: two watermarks per person and room, and what the ticks make of them.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, btree_map::Entry},
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -50,9 +50,13 @@ impl Chat {
     pub fn note_delivered(&self, user: UserId, received: BTreeMap<RoomId, Seq>) {
         let mut waiting = self.deliveries.lock();
         for (room, seq) in received {
-            if waiting.len() < MOST_WAITING {
-                let known = waiting.entry((room, user)).or_default();
-                *known = seq.max(*known);
+            let is_full = waiting.len() >= MOST_WAITING;
+            match waiting.entry((room, user)) {
+                Entry::Occupied(mut known) => *known.get_mut() = seq.max(*known.get()),
+                Entry::Vacant(_) if is_full => {}
+                Entry::Vacant(new) => {
+                    new.insert(seq);
+                }
             }
         }
     }

@@ -103,6 +103,7 @@ pub(super) async fn commit(
     }
     let committed = batch.finish(&tx, known, now).await?;
     tx.commit().await.map_err(failure)?;
+    known.remember(&committed);
     Ok((results, committed))
 }
 
@@ -153,7 +154,7 @@ impl Batch {
     async fn finish(
         mut self,
         tx: &DatabaseTransaction,
-        known: &mut receipts::Known,
+        known: &receipts::Known,
         now: UnixMillis,
     ) -> Result<Vec<Committed>> {
         if !self.inserts.is_empty() {
@@ -172,7 +173,8 @@ impl Batch {
                     *floors = now_at;
                 }
             }
-            if known.moves(touched, now_at) {
+            if known.differs(touched, now_at) {
+                receipts::touch(tx, touched, now).await?;
                 self.committed.push(Committed::FloorsMoved {
                     room: touched,
                     floors: now_at,

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use sea_orm::{ConnectionTrait, DatabaseTransaction, FromQueryResult, Value};
 
+use super::Committed;
 use crate::{
     clock::UnixMillis,
     error::{Error, Result},
@@ -24,11 +25,20 @@ pub(super) struct Known(HashMap<RoomId, Floors>);
 
 impl Known {
     /// Whether these floors are news.
-    pub fn moves(&mut self, room: RoomId, floors: Floors) -> bool {
-        if self.0.len() >= REMEMBERED {
-            self.0.clear();
+    pub fn differs(&self, room: RoomId, floors: Floors) -> bool {
+        self.0.get(&room) != Some(&floors)
+    }
+
+    /// Remembers what was committed and is about to be told.
+    pub fn remember(&mut self, committed: &[Committed]) {
+        for committed in committed {
+            if let Committed::FloorsMoved { room, floors, .. } = committed {
+                if self.0.len() >= REMEMBERED {
+                    self.0.clear();
+                }
+                self.0.insert(*room, *floors);
+            }
         }
-        self.0.insert(room, floors) != Some(floors)
     }
 }
 
@@ -157,7 +167,7 @@ struct NewestRow {
 /// The room's newest message, if it has any.
 pub(super) async fn newest(tx: &DatabaseTransaction, room: RoomId) -> Result<Option<Newest>> {
     let sql = "SELECT m.author_id, m.seq, m.has_audience FROM rooms r \
-        JOIN messages m ON m.room_id = r.id AND m.seq = r.last_seq WHERE r.id = $1";
+        JOIN messages m ON m.room_id = r.id AND m.seq = r.last_seq WHERE r.id = $1 AND m.deleted IS NULL";
     let found = NewestRow::find_by_statement(statement(tx, sql, [room.0.into()]))
         .one(tx)
         .await
@@ -167,4 +177,13 @@ pub(super) async fn newest(tx: &DatabaseTransaction, room: RoomId) -> Result<Opt
         seq: Seq(row.seq),
         has_audience: row.has_audience,
     }))
+}
+
+/// Notes that something in the room changed which its own numbers do not tell: pages that come back ask for it by time.
+pub(super) async fn touch(tx: &DatabaseTransaction, room: RoomId, now: UnixMillis) -> Result<()> {
+    let sql = "UPDATE rooms SET changed = $2 WHERE id = $1";
+    tx.execute_raw(statement(tx, sql, [room.0.into(), now.0.into()]))
+        .await
+        .map_err(failure)?;
+    Ok(())
 }

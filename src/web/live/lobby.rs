@@ -176,6 +176,7 @@ impl Reader {
         if message.seq >= position.last_seq {
             position.last_seq = message.seq;
             let line = (room.clone(), message.clone(), floors);
+            self.stale_ticks.remove(&room.id);
             self.stale.insert(room.id, Some(line));
         }
     }

@@ -153,13 +153,13 @@ impl Reader {
             return Ok(None);
         }
         if let Event::FloorsMoved { floors, .. } = &news.event {
-            self.floors = *floors;
+            self.floors = self.floors.max(*floors);
             return Ok(Some(news.shared(FLOORS, || self.floors_frame())));
         }
         let Some((room, message, floors)) = news.event.message() else {
             return Ok(None);
         };
-        self.floors = floors;
+        self.floors = self.floors.max(floors);
         if message.rev <= self.rev {
             return Ok(None);
         }

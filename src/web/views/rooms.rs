@@ -1,6 +1,8 @@
 //! What templates show of rooms and people: the head of a conversation and the lobby. They know of a
 //! message no more than its preview.
 
+use std::cmp::Reverse;
+
 use serde::Serialize;
 
 use super::{Eyes, TimeView, kind, name};
@@ -74,6 +76,9 @@ impl LobbyView {
                 RoomKind::Direct { .. } => view.chats.push(row),
                 RoomKind::Public { .. } => view.rooms.push(row),
             }
+        }
+        for list in [&mut view.chats, &mut view.rooms] {
+            list.sort_by_key(|row| Reverse(row.sort));
         }
         view.people = lobby
             .people
