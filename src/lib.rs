@@ -19,13 +19,17 @@
 //!    and reads again when one is missing.
 //! 6. What happens in a direct room is heard on that room's topic and the two people's own, nowhere else.
 //! 7. Whether a message begins a day or a group is a fact of its own (`previous`), so a fragment depends on no neighbour.
-//! 8. Every queue, body, page and pool has a bound, and its type says what happens there.
+//! 8. Watermarks (`delivered_seq`, `read_seq`) never fall and never pass the room's end; whoever joins starts at the
+//!    end, so a room's floors (the lowest of its members) never fall either, and ticks never turn back.
+//! 9. Every queue, body, page and pool has a bound, and its type says what happens there.
 //!
 //! # One message's journey
 //! `web::messages::post` parses the form and asks [`domain::Chat::post`]; the writer (`store::writer`) commits it with
 //! whatever else waits and hands the commit on; [`domain`] names it [`realtime::Event::MessagePosted`] and the bus gives it to
 //! the hub; each reader's task (`web::live`) takes it from its own queue, renders it once per variant, and flushes.
-//! The POST is answered with the same fragment; the browser inserts by id, so it shows once.
+//! The POST is answered with the same fragment; the browser inserts by id, so it shows once. Behind the fragment goes a
+//! ping; its pong says that the browser has it, and with others that is committed as delivered. Ben's page says when he
+//! has looked. When a room's floors move, one small frame tells its pages, which turn their ticks by it.
 
 pub mod app;
 pub mod clock;

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use argon2::{Algorithm, Argon2, Params, PasswordHash, PasswordHasher, PasswordVerifier, Version};
+use argon2::{
+    Algorithm, Argon2, Block, Params, Version,
+    password_hash::phc::{Output, ParamsString, PasswordHash, Salt},
+};
 use tokio::sync::Semaphore;
 
 use crate::error::{Error, Result};
@@ -11,6 +14,9 @@ use crate::error::{Error, Result};
 const MEMORY_KIB: u32 = 19_456;
 const PASSES: u32 = 2;
 const LANES: u32 = 1;
+/// glibc gives back at once what is larger than this (mallopt(3), DEFAULT_MMAP_THRESHOLD_MAX on 64 bit); of anything
+/// smaller it keeps, after the first time, one piece per thread: 443 MiB after a hundred sign-ups.
+const GIVEN_BACK: usize = 33 * 1024 * 1024;
 /// How many may wait for a core before more are refused; at about 30 ms each, the last waits about two seconds.
 const QUEUE: usize = 128;
 /// Shorter than this is guessed too soon (ASVS 5.0, 6.2.1).
@@ -117,21 +123,79 @@ impl Default for Passwords {
     }
 }
 
-fn argon2() -> Result<Argon2<'static>> {
-    let params = Params::new(MEMORY_KIB, PASSES, LANES, None)
-        .map_err(|err| Error::Internal(err.to_string()))?;
-    Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
+fn params() -> Result<Params> {
+    Params::new(MEMORY_KIB, PASSES, LANES, None).map_err(internal)
 }
 
+/// The hash of `password`, with a fresh salt.
 fn hash(password: &[u8]) -> Result<String> {
-    let hash: std::result::Result<argon2::password_hash::phc::PasswordHash, _> =
-        argon2()?.hash_password(password);
-    Ok(hash
-        .map_err(|err| Error::Internal(err.to_string()))?
-        .to_string())
+    let params = params()?;
+    let salt = Salt::new(&rand::random::<[u8; 16]>()).map_err(internal)?;
+    let hash = PasswordHash {
+        algorithm: Algorithm::Argon2id.ident(),
+        version: Some(Version::V0x13.into()),
+        params: ParamsString::try_from(&params).map_err(internal)?,
+        hash: Some(output(password, &salt, params)?),
+        salt: Some(salt),
+    };
+    Ok(hash.to_string())
 }
 
+/// Whether `known` is the hash of `password`, by the parameters that it bears itself; compared in constant time.
 fn verify(password: &[u8], known: &str) -> Result<bool> {
-    let known = PasswordHash::new(known).map_err(|err| Error::Internal(err.to_string()))?;
-    Ok(argon2()?.verify_password(password, &known).is_ok())
+    let known = PasswordHash::new(known).map_err(internal)?;
+    let params = Params::try_from(&known).map_err(internal)?;
+    let (Some(salt), Some(expected)) = (known.salt, known.hash) else {
+        return Err(Error::Internal("a stored password is no hash".into()));
+    };
+    Ok(output(password, &salt, params)? == expected)
+}
+
+/// What argon2id makes of a password. Its memory is asked for as one piece above [`GIVEN_BACK`], of which only what is
+/// used is ever touched: so it goes back to the system at once instead of staying with each thread.
+fn output(password: &[u8], salt: &Salt, params: Params) -> Result<Output> {
+    let mut memory: Vec<Block> = Vec::with_capacity(GIVEN_BACK / Block::SIZE);
+    memory.resize(params.block_count(), Block::default());
+    let mut out = [0; Params::DEFAULT_OUTPUT_LEN];
+    Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
+        .hash_password_into_with_memory(password, salt, &mut out, &mut memory)
+        .map_err(internal)?;
+    Output::new(&out).map_err(internal)
+}
+
+fn internal(err: impl std::fmt::Display) -> Error {
+    Error::Internal(err.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use argon2::PasswordVerifier as _;
+
+    use super::*;
+
+    #[test]
+    fn a_hash_is_the_standard_one_and_fits_its_password_alone() {
+        let known = hash("grüner Tee".as_bytes()).expect("it hashes");
+        assert!(
+            known.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"),
+            "{known}"
+        );
+        assert!(verify("grüner Tee".as_bytes(), &known).expect("a hash"));
+        assert!(!verify(b"gruener Tee", &known).expect("a hash"));
+        let parsed = PasswordHash::new(&known).expect("a PHC string");
+        let library = Argon2::default().verify_password("grüner Tee".as_bytes(), &parsed);
+        assert!(library.is_ok(), "the library agrees");
+        assert_ne!(
+            known,
+            hash("grüner Tee".as_bytes()).expect("it hashes"),
+            "the salt is fresh"
+        );
+    }
+
+    #[tokio::test]
+    async fn an_unknown_name_fits_no_password() {
+        let passwords = Passwords::new();
+        let nobody = passwords.verify("nobody has this password".into(), None);
+        assert!(!nobody.await.expect("it is checked"));
+    }
 }
