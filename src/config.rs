@@ -38,7 +38,7 @@ pub struct Config {
     #[arg(long, env = "TERTULIA_LISTEN", default_value = "127.0.0.1:8000", value_name = "ADDRESS:PORT", value_parser = listen)]
     pub listen: SocketAddr,
 
-    /// Directory that holds the database and everything else
+    /// Directory that holds the database and everything else [default: ./data]
     #[arg(long, env = "TERTULIA_DATA", value_name = "DIR")]
     pub data: Option<PathBuf>,
 
