@@ -45,6 +45,8 @@ impl Reader {
     pub fn take_lobby(&mut self) -> Utf8Bytes {
         self.next_lobby = Instant::now() + LOBBY_PACE;
         let open = self.room.as_ref().map(|room| room.id);
+        // First, so that a line rendered below does not still name somebody who has just been forgotten.
+        let typing = self.typing.take();
         let mut rows = Vec::new();
         for room in std::mem::take(&mut self.stale_rooms) {
             let changed = self.site.app.clock.now();
@@ -95,8 +97,7 @@ impl Reader {
             id,
             state: ticks.as_str(),
         });
-        let typing = self.typing.take().into_iter();
-        let typing = typing.map(|(id, words)| TypingWords {
+        let typing = typing.into_iter().map(|(id, words)| TypingWords {
             open: open == Some(id),
             id,
             words,
