@@ -51,7 +51,9 @@ impl App {
             .await
             .map_err(StartError)?;
         let sessions = Arc::new(Sessions::new(store.clone(), clock.clone()));
-        let (chat, writer) = Chat::start(store, clock.clone());
+        let (chat, writer) = Chat::start(store, clock.clone())
+            .await
+            .map_err(|err| StartError(format!("cannot read the database: {err}")))?;
         let app = Self {
             config,
             clock,
@@ -65,6 +67,8 @@ impl App {
             .spawn(sweep(app.sessions.clone(), app.stopping.clone()));
         app.tasks
             .spawn(commit_deliveries(app.chat.clone(), app.stopping.clone()));
+        app.tasks
+            .spawn(app.chat.clone().follow_presence(app.stopping.clone()));
         Ok(app)
     }
 

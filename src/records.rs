@@ -34,6 +34,27 @@ pub struct User {
     pub role: Role,
     /// When they signed up.
     pub created: UnixMillis,
+    /// What they let others see, and so see of others.
+    pub privacy: Privacy,
+}
+
+/// What a person lets others see. It is mutual: who hides something does not see it of others either.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Privacy {
+    /// How far they have read.
+    pub receipts: bool,
+    /// Whether they are here, and when they last were.
+    pub presence: bool,
+}
+
+impl Default for Privacy {
+    /// Nothing is hidden.
+    fn default() -> Self {
+        Self {
+            receipts: true,
+            presence: true,
+        }
+    }
 }
 
 /// Where messages are.
@@ -106,20 +127,54 @@ pub struct Message {
     pub edited: Option<UnixMillis>,
     /// The message before it in the room.
     pub previous: Option<Previous>,
-    /// Whether somebody else was in the room when it was posted: if not, it stays merely sent.
-    pub has_audience: bool,
+    /// Who else was in the room when it was posted.
+    pub audience: Audience,
 }
 
-/// How far everybody in a room was reached and has read: the lowest watermarks of its members. They never fall.
+/// Who else was in a room when a message was posted: how far its ticks can come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Audience {
+    /// Nobody: it stays merely sent.
+    Nobody,
+    /// Others, of whom none sends read receipts: it can be delivered.
+    Silent,
+    /// Others, of whom some send read receipts: those count.
+    Readers,
+}
+
+impl Audience {
+    /// The last thing that the ticks can say, if they can say more than "sent".
+    pub fn most(self) -> Option<Ticks> {
+        match self {
+            Self::Nobody => None,
+            Self::Silent => Some(Ticks::Delivered),
+            Self::Readers => Some(Ticks::Read),
+        }
+    }
+}
+
+/// How far everybody in a room was reached, and everybody who sends read receipts has read: the lowest watermarks of
+/// its members. They never fall.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Floors {
     /// Every member has received everything up to here.
     pub delivered: Seq,
-    /// Every member has read everything up to here.
+    /// Every member who sends read receipts has read everything up to here.
     pub read: Seq,
 }
 
 impl Floors {
+    /// As they are shown to somebody who sees who has read, or does not.
+    pub fn seen_by(self, sees_reads: bool) -> Self {
+        match sees_reads {
+            true => self,
+            false => Self {
+                read: Seq(0),
+                ..self
+            },
+        }
+    }
+
     /// The higher of each: floors never fall, whichever word of them comes first.
     pub fn max(self, other: Self) -> Self {
         Self {
@@ -136,28 +191,28 @@ pub struct Newest {
     pub author: UserId,
     /// Its place.
     pub seq: Seq,
-    /// Whether receipts count for it.
-    pub has_audience: bool,
+    /// Whose receipts count for it.
+    pub audience: Audience,
 }
 
 /// What the ticks of a message say.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Ticks {
     /// It is stored.
     Sent,
     /// Everybody who was in the room when it was posted has received it.
     Delivered,
-    /// Everybody who was in the room when it was posted has read it.
+    /// Everybody who was in the room when it was posted, and sends read receipts, has read it.
     Read,
 }
 
 impl Ticks {
     /// What the floors of its room say of the message `seq`. Its author's own watermarks stand at or behind it,
     /// and who joined later started behind it, so the floors of all are those of the others.
-    pub fn of(seq: Seq, has_audience: bool, floors: Floors) -> Self {
-        match has_audience {
-            true if seq <= floors.read => Self::Read,
-            true if seq <= floors.delivered => Self::Delivered,
+    pub fn of(seq: Seq, audience: Audience, floors: Floors) -> Self {
+        match audience {
+            Audience::Readers if seq <= floors.read => Self::Read,
+            Audience::Readers | Audience::Silent if seq <= floors.delivered => Self::Delivered,
             _ => Self::Sent,
         }
     }

@@ -4,6 +4,7 @@ pub use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::{MigrationTrait, async_trait::async_trait};
 
 mod m20261122_000001_chat;
+mod m20261123_000002_signals;
 
 /// All steps, oldest first.
 pub struct Migrator;
@@ -11,6 +12,9 @@ pub struct Migrator;
 #[async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m20261122_000001_chat::Migration)]
+        vec![
+            Box::new(m20261122_000001_chat::Migration),
+            Box::new(m20261123_000002_signals::Migration),
+        ]
     }
 }

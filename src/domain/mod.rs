@@ -20,11 +20,16 @@ pub mod messages;
 pub mod names;
 pub mod passwords;
 pub mod presence;
+pub mod privacy;
 pub mod receipts;
 pub mod rooms;
+pub mod typing;
 
 use passwords::Passwords;
+use presence::Presence;
+use privacy::House;
 use receipts::Deliveries;
+use typing::Typing;
 
 /// How many rooms' fixed facts (kind, name, the two of a direct room) are remembered.
 const ROOMS_REMEMBERED: usize = 10_000;
@@ -42,11 +47,20 @@ pub struct Chat {
     passwords: Passwords,
     rooms: Arc<Cache<RoomId, Arc<Room>>>,
     deliveries: Deliveries,
+    presence: Presence,
+    typing: Typing,
+    house: House,
 }
 
 impl Chat {
     /// A chat over `store`, and its writer's task, which ends in [`Chat::close`].
-    pub fn start(store: Store, clock: Clock) -> (Self, JoinHandle<()>) {
+    ///
+    /// # Errors
+    /// What the administrator set cannot be read.
+    pub async fn start(store: Store, clock: Clock) -> Result<(Self, JoinHandle<()>)> {
+        let house = House::read(&store).await?;
+        let presence = Presence::new(clock.clone());
+
         let hub = Hub::default();
         let bus = Bus::Local(hub.clone());
         let news = bus.clone();
@@ -55,19 +69,20 @@ impl Chat {
         };
         let (writer, task) = Writer::start(store.clone(), clock.clone(), Box::new(publish));
         let rooms = Arc::new(Cache::new(ROOMS_REMEMBERED));
-        (
-            Self {
-                store,
-                hub,
-                clock,
-                writer,
-                bus,
-                passwords: Passwords::new(),
-                rooms,
-                deliveries: Deliveries::default(),
-            },
-            task,
-        )
+        let chat = Self {
+            store,
+            hub,
+            clock,
+            writer,
+            bus,
+            passwords: Passwords::new(),
+            rooms,
+            deliveries: Deliveries::default(),
+            presence,
+            typing: Typing::default(),
+            house,
+        };
+        Ok((chat, task))
     }
 
     /// Whether the database answers.
@@ -123,6 +138,15 @@ fn event(committed: Committed) -> Event {
             room,
             user,
             read_seq,
+        },
+        Committed::Marked {
+            room,
+            user,
+            seen_seq,
+        } => Event::RoomMarked {
+            room,
+            user,
+            seen_seq,
         },
         Committed::FloorsMoved {
             room,

@@ -1,19 +1,330 @@
-//! What is true for a moment and never stored: who is typing.
+//! Who is here. Somebody is here while a page of theirs is live, and a little longer: reloading is not leaving.
+//!
+//! What is known of the present is kept in memory alone; when somebody was last here is stored, so that it can be
+//! said after a restart. Changes are gathered and told together: a thousand people who come back at once are one
+//! piece of news, not a thousand.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use super::Chat;
 use crate::{
+    clock::{Clock, UnixMillis},
+    error::Result,
+    ids::UserId,
     realtime::Event,
-    records::{Person, Room},
+    records::User,
 };
 
-/// How long somebody counts as typing after they last said so; pages say so at most every three seconds.
-pub const TYPING: Duration = Duration::from_secs(6);
+/// How long somebody stays here after their last page has gone.
+pub const GRACE: Duration = Duration::from_secs(10);
+/// How long those who were here when the server stopped count as here without having come back.
+const RETURN: Duration = Duration::from_secs(30);
+/// How often changes are told.
+const PACE: Duration = Duration::from_millis(500);
+/// How often it is stored that those who are here still are: so much can be lost when the process is killed.
+const STORED: Duration = Duration::from_secs(60);
+/// How many people one piece of news names.
+const TOLD: usize = 500;
+/// How many who were here before a restart are expected back.
+const EXPECTED: u64 = 10_000;
+
+/// When somebody is or was here, for others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Seen {
+    /// Now.
+    Online,
+    /// Last at this time.
+    Last(UnixMillis),
+}
+
+/// Everybody who is here; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Presence {
+    clock: Clock,
+    here: Arc<Mutex<Here>>,
+}
+
+#[derive(Debug, Default)]
+struct Here {
+    people: HashMap<UserId, Stay>,
+    /// What was not told yet.
+    changed: BTreeMap<UserId, bool>,
+}
+
+/// Somebody's being here.
+#[derive(Debug)]
+struct Stay {
+    pages: usize,
+    is_shown: bool,
+    /// Until when they are here without a page.
+    until: Option<Instant>,
+    left: UnixMillis,
+}
+
+/// One live page of somebody's; they are here until the last is dropped, and a little longer.
+#[derive(Debug)]
+pub struct Visit {
+    presence: Presence,
+    user: UserId,
+}
+
+impl Presence {
+    /// Nobody is here.
+    pub fn new(clock: Clock) -> Self {
+        Self {
+            clock,
+            here: Arc::default(),
+        }
+    }
+
+    /// Whether somebody is here and lets others see it.
+    pub fn is_online(&self, user: UserId) -> bool {
+        let here = self.lock();
+        here.people.get(&user).is_some_and(|stay| stay.is_shown)
+    }
+
+    /// Everybody who is here and lets others see it, in the order of their ids.
+    pub fn online(&self) -> Vec<UserId> {
+        let here = self.lock();
+        let shown = here.people.iter().filter(|(_, stay)| stay.is_shown);
+        let mut online: Vec<_> = shown.map(|(user, _)| *user).collect();
+        online.sort_unstable();
+        online
+    }
+
+    /// A page of `user`'s is live from now on.
+    pub(super) fn enter(&self, user: UserId, is_shown: bool) -> Visit {
+        let mut here = self.lock();
+        let stay = here.stay(user, is_shown);
+        stay.pages += 1;
+        stay.until = None;
+        drop(here);
+        Visit {
+            presence: self.clone(),
+            user,
+        }
+    }
+
+    /// Lets others see whether `user` is here, or no longer.
+    pub(super) fn set_shown(&self, user: UserId, is_shown: bool) {
+        let mut here = self.lock();
+        let Some(stay) = here.people.get_mut(&user) else {
+            return;
+        };
+        if std::mem::replace(&mut stay.is_shown, is_shown) != is_shown {
+            here.changed.insert(user, is_shown);
+        }
+    }
+
+    /// These were here when the server stopped, at the times given, and may come back.
+    fn expect(&self, people: Vec<(UserId, UnixMillis)>) {
+        let mut here = self.lock();
+        for (user, left) in people {
+            let stay = here.stay(user, true);
+            if stay.pages == 0 {
+                (stay.until, stay.left) = (Some(Instant::now() + RETURN), left);
+            }
+        }
+    }
+
+    /// Forgets who has been gone for long enough; returns who left in which second.
+    fn forget_gone(&self) -> BTreeMap<UnixMillis, Vec<UserId>> {
+        let (now, mut here) = (Instant::now(), self.lock());
+        let is_gone = |stay: &Stay| stay.until.is_some_and(|until| until <= now);
+        let gone: Vec<_> = here.people.extract_if(|_, stay| is_gone(stay)).collect();
+        let mut left: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for (user, stay) in gone {
+            if stay.is_shown {
+                here.changed.insert(user, false);
+            }
+            let second = UnixMillis(stay.left.0 / 1000 * 1000);
+            left.entry(second).or_default().push(user);
+        }
+        left
+    }
+
+    fn take_changes(&self) -> Vec<(UserId, bool)> {
+        std::mem::take(&mut self.lock().changed)
+            .into_iter()
+            .collect()
+    }
+
+    fn everybody(&self) -> Vec<UserId> {
+        self.lock().people.keys().copied().collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Here> {
+        self.here.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Here {
+    fn stay(&mut self, user: UserId, is_shown: bool) -> &mut Stay {
+        let Self { people, changed } = self;
+        people.entry(user).or_insert_with(|| {
+            if is_shown {
+                changed.insert(user, true);
+            }
+            Stay {
+                pages: 0,
+                is_shown,
+                until: None,
+                left: UnixMillis(0),
+            }
+        })
+    }
+}
+
+impl Drop for Visit {
+    fn drop(&mut self) {
+        let (mut here, left) = (self.presence.lock(), self.presence.clock.now());
+        if let Some(stay) = here.people.get_mut(&self.user) {
+            stay.pages -= 1;
+            if stay.pages == 0 {
+                (stay.until, stay.left) = (Some(Instant::now() + GRACE), left);
+            }
+        }
+    }
+}
 
 impl Chat {
-    /// Makes known that `person` is typing in the room, to those who may be there.
-    pub fn typing(&self, room: Arc<Room>, person: Person) {
-        self.bus.publish(Event::TypingStarted { room, person });
+    /// Who is here.
+    pub fn presence(&self) -> &Presence {
+        &self.presence
+    }
+
+    /// A page of `user`'s is live until the answer is dropped.
+    pub fn enter(&self, user: &User) -> Visit {
+        self.presence.enter(user.person.id, user.privacy.presence)
+    }
+
+    /// When `user` is or was here, if they let others see it and it is known.
+    pub async fn seen(&self, user: UserId) -> Result<Option<Seen>> {
+        if self.presence.is_online(user) {
+            return Ok(Some(Seen::Online));
+        }
+        let last = self.store.find_last_seen(user).await?;
+        Ok(last.map(Seen::Last))
+    }
+
+    /// Tells who comes and goes, and stores when people were last here. Ends when `stopping` is cancelled, after
+    /// everybody who is here was stored.
+    pub async fn follow_presence(self, stopping: CancellationToken) {
+        let mut ticks = tokio::time::interval(PACE);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut store_at = Instant::now() + STORED;
+        self.expect_back().await;
+        while stopping.run_until_cancelled(ticks.tick()).await.is_some() {
+            for (left, people) in self.presence.forget_gone() {
+                self.store_seen(&people, left).await;
+            }
+            if Instant::now() >= store_at {
+                store_at = Instant::now() + STORED;
+                self.store_everybody().await;
+            }
+            let changes = self.presence.take_changes();
+            for people in changes.chunks(TOLD) {
+                let people = people.into();
+                self.bus.publish(Event::PresenceChanged { people });
+            }
+        }
+        self.store_everybody().await;
+    }
+
+    async fn expect_back(&self) {
+        let since = self.clock.now().minus(STORED + RETURN);
+        match self.store.find_seen_since(since, EXPECTED).await {
+            Ok(people) => self.presence.expect(people),
+            Err(err) => tracing::warn!(error = %err, "nobody is expected back"),
+        }
+    }
+
+    async fn store_everybody(&self) {
+        let everybody = self.presence.everybody();
+        self.store_seen(&everybody, self.clock.now()).await;
+    }
+
+    async fn store_seen(&self, people: &[UserId], at: UnixMillis) {
+        if people.is_empty() {
+            return;
+        }
+        if let Err(err) = self.store.update_last_seen(people, at).await {
+            tracing::warn!(error = %err, "when people were last here was not stored");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::advance;
+
+    use super::*;
+
+    const ADA: UserId = UserId(1);
+
+    fn presence() -> Presence {
+        Presence::new(Clock::fixed(1_000))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_person_is_here_until_the_last_page_has_gone_and_a_little_longer() {
+        let presence = presence();
+        let pages: Vec<_> = (0..3).map(|_| presence.enter(ADA, true)).collect();
+        assert_eq!(presence.take_changes(), [(ADA, true)]);
+        for page in pages {
+            advance(GRACE * 2).await;
+            assert!(presence.forget_gone().is_empty());
+            drop(page);
+        }
+        advance(GRACE - Duration::from_millis(1)).await;
+        assert!(presence.forget_gone().is_empty());
+        assert!(presence.is_online(ADA));
+        advance(Duration::from_millis(1)).await;
+        let left = BTreeMap::from([(UnixMillis(1_000), vec![ADA])]);
+        assert_eq!(presence.forget_gone(), left);
+        assert_eq!(presence.take_changes(), [(ADA, false)]);
+        assert!(!presence.is_online(ADA));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_reload_is_no_news() {
+        let presence = presence();
+        drop(presence.enter(ADA, true));
+        presence.take_changes();
+        advance(GRACE / 2).await;
+        let _page = presence.enter(ADA, true);
+        advance(GRACE * 2).await;
+        assert!(presence.forget_gone().is_empty());
+        assert_eq!(presence.take_changes(), []);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_hides_is_not_told_of_and_who_shows_again_is() {
+        let presence = presence();
+        let _page = presence.enter(ADA, false);
+        assert_eq!(presence.take_changes(), []);
+        assert!(!presence.is_online(ADA) && presence.online().is_empty());
+        presence.set_shown(ADA, true);
+        assert_eq!(presence.take_changes(), [(ADA, true)]);
+        presence.set_shown(ADA, false);
+        assert_eq!(presence.take_changes(), [(ADA, false)]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn after_a_restart_people_have_a_while_to_come_back() {
+        let presence = presence();
+        presence.expect(vec![(ADA, UnixMillis(500)), (UserId(2), UnixMillis(500))]);
+        assert!(presence.is_online(ADA));
+        let _page = presence.enter(ADA, true);
+        advance(RETURN).await;
+        presence.forget_gone();
+        assert!(presence.is_online(ADA) && !presence.is_online(UserId(2)));
     }
 }

@@ -3,29 +3,77 @@
 use std::{
     collections::{BTreeMap, btree_map::Entry},
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
-pub use crate::store::membership::Position;
+pub use crate::store::membership::{Position, Receipt, Receipts, When};
 
 use super::Chat;
 use crate::{
-    error::Result,
+    clock::UnixMillis,
+    error::{Error, Result},
     ids::{RoomId, Seq, UserId},
-    records::{Floors, Room},
+    realtime::Event,
+    records::{Floors, Message, Room},
     store::Write,
 };
 
 /// How many deliveries wait to be committed together; more are dropped and told again by the next connection.
 const MOST_WAITING: usize = 100_000;
 
+/// How far back somebody else's message is looked for when a whole room is marked as unread.
+const NEARBY: i64 = 500;
+
+/// How long somebody does not want to be told of a room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mute {
+    /// Eight hours: a working day, a night.
+    Hours,
+    /// A week.
+    Week,
+    /// Until they want to be told again.
+    Always,
+    /// Not at all.
+    Off,
+}
+
+impl Mute {
+    /// When there is no end.
+    pub const FOR_EVER: UnixMillis = UnixMillis(253_402_300_800_000);
+
+    /// As forms spell it.
+    ///
+    /// # Errors
+    /// `Invalid` for anything else.
+    pub fn parse(text: &str) -> Result<Self> {
+        match text {
+            "8h" => Ok(Self::Hours),
+            "week" => Ok(Self::Week),
+            "always" => Ok(Self::Always),
+            "off" => Ok(Self::Off),
+            _ => Err(Error::invalid("for", "Choose 8 hours, a week or always.")),
+        }
+    }
+
+    fn until(self, now: UnixMillis) -> UnixMillis {
+        const HOUR: Duration = Duration::from_secs(60 * 60);
+        match self {
+            Self::Hours => now.plus(HOUR * 8),
+            Self::Week => now.plus(HOUR * 24 * 7),
+            Self::Always => Self::FOR_EVER,
+            Self::Off => UnixMillis(0),
+        }
+    }
+}
+
 /// Deliveries that wait to be committed together, the furthest per person and room.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Deliveries(Arc<Mutex<BTreeMap<(RoomId, UserId), Seq>>>);
 
 impl Chat {
-    /// How far `user` has read in the room.
-    pub async fn read_seq(&self, room: &Room, user: UserId) -> Result<Seq> {
-        self.store.find_read_seq(room.id, user).await
+    /// How far `user` has seen the room, and until when they muted it.
+    pub async fn seen_seq(&self, room: &Room, user: UserId) -> Result<(Seq, UnixMillis)> {
+        self.store.find_seen(room.id, user).await
     }
 
     /// Where each room of `user`'s ends and how far they were reached and have read.
@@ -44,6 +92,53 @@ impl Chat {
         let room = room.id;
         let read = Write::Read { room, user, seq };
         self.writer.write(read).await.map(|_| ())
+    }
+
+    /// Marks the room as unread from the message `seq` on, for `user` alone: their receipts stay.
+    pub async fn mark_unread(&self, room: &Room, user: UserId, seq: Seq) -> Result<()> {
+        let mark = Write::Mark {
+            room: room.id,
+            user,
+            seq: Seq(seq.0 - 1),
+        };
+        self.writer.write(mark).await.map(|_| ())
+    }
+
+    /// Marks the room as unread from the newest message of somebody else on, if there is one nearby.
+    pub async fn mark_newest_unread(&self, room: &Room, user: UserId) -> Result<()> {
+        let last = self.store.find_last_of_others(room.id, user, NEARBY);
+        match last.await? {
+            Some(seq) => self.mark_unread(room, user, seq).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Does not tell `user` of the room for `mute`.
+    pub async fn mute(&self, room: &Room, user: UserId, mute: Mute) -> Result<UnixMillis> {
+        let now = self.clock.now();
+        let until = mute.until(now);
+        self.store.mute(room.id, user, until, now).await?;
+        self.bus.publish(Event::RoomMuted {
+            room: room.id,
+            user,
+            until,
+        });
+        Ok(until)
+    }
+
+    /// Who has received and read `author`'s own message.
+    ///
+    /// # Errors
+    /// `NotFound` when it is not theirs, deleted or not there.
+    pub async fn receipts(
+        &self,
+        room: &Room,
+        author: UserId,
+        seq: Seq,
+    ) -> Result<(Message, Receipts)> {
+        let message = self.own_message(room, author, seq).await?;
+        let receipts = self.store.find_receipts(room.id, seq, author).await?;
+        Ok((message, receipts))
     }
 
     /// Notes that a client of `user`'s has received these rooms up to here. It is committed with others, soon.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::{
     clock::UnixMillis,
     ids::{RoomId, Seq, UserId},
-    records::{Floors, Message, Newest, Person, Room, RoomKind},
+    records::{Floors, Message, Newest, Person, Privacy, Room, RoomKind},
 };
 
 /// Where is listened.
@@ -58,6 +58,24 @@ pub enum Event {
         /// Up to where.
         read_seq: Seq,
     },
+    /// Somebody has marked messages as unread, for themselves.
+    RoomMarked {
+        /// Where.
+        room: RoomId,
+        /// Who.
+        user: UserId,
+        /// The last message that is not unread.
+        seen_seq: Seq,
+    },
+    /// Somebody does not want to be told of a room for a while, or does again.
+    RoomMuted {
+        /// Where.
+        room: RoomId,
+        /// Who.
+        user: UserId,
+        /// Until when.
+        until: UnixMillis,
+    },
     /// Everybody in a room has come further.
     FloorsMoved {
         /// Where.
@@ -81,6 +99,30 @@ pub enum Event {
         /// Who.
         person: Person,
     },
+    /// Somebody who was typing is so no longer: their page is gone.
+    TypingStopped {
+        /// Where.
+        room: Arc<Room>,
+        /// Who.
+        user: UserId,
+    },
+    /// People who show it have come or gone.
+    PresenceChanged {
+        /// Who, and whether they are here now.
+        people: Arc<[(UserId, bool)]>,
+    },
+    /// Somebody has changed what they let others see, and so what they see of others.
+    PrivacyChanged {
+        /// Who.
+        user: UserId,
+        /// From now on.
+        privacy: Privacy,
+    },
+    /// The administrator has switched read receipts on or off for everyone.
+    ReceiptsSwitched {
+        /// From now on.
+        on: bool,
+    },
     /// There is a new public room.
     RoomCreated {
         /// The room.
@@ -100,7 +142,7 @@ impl Event {
     pub fn room(&self) -> Option<RoomId> {
         match self {
             Self::FloorsMoved { room, .. } => Some(*room),
-            Self::TypingStarted { room, .. } => Some(room.id),
+            Self::TypingStarted { room, .. } | Self::TypingStopped { room, .. } => Some(room.id),
             _ => self.message().map(|(room, ..)| room.id),
         }
     }
@@ -123,30 +165,31 @@ impl Event {
                 message,
                 floors,
             } => Some((room, message, *floors)),
-            Self::RoomRead { .. }
-            | Self::FloorsMoved { .. }
-            | Self::TypingStarted { .. }
-            | Self::SessionEnded { .. }
-            | Self::RoomCreated { .. }
-            | Self::PersonJoined { .. } => None,
+            _ => None,
         }
     }
 
     /// Where it is heard. What happens in a direct room never reaches a topic that others listen to.
     pub fn topics(&self) -> Vec<Topic> {
         match self {
-            Self::RoomRead { user, .. } | Self::SessionEnded { user, .. } => {
-                vec![Topic::User(*user)]
-            }
+            Self::RoomRead { user, .. }
+            | Self::RoomMarked { user, .. }
+            | Self::RoomMuted { user, .. }
+            | Self::PrivacyChanged { user, .. }
+            | Self::SessionEnded { user, .. } => vec![Topic::User(*user)],
             Self::FloorsMoved { room, newest, .. } => {
                 let author = newest.map(|newest| Topic::User(newest.author));
                 [Topic::Room(*room)].into_iter().chain(author).collect()
             }
-            Self::RoomCreated { .. } | Self::PersonJoined { .. } => vec![Topic::Lobby],
+            Self::PresenceChanged { .. }
+            | Self::ReceiptsSwitched { .. }
+            | Self::RoomCreated { .. }
+            | Self::PersonJoined { .. } => vec![Topic::Lobby],
             Self::MessagePosted { room, .. }
             | Self::MessageEdited { room, .. }
             | Self::MessageDeleted { room, .. }
-            | Self::TypingStarted { room, .. } => match &room.kind {
+            | Self::TypingStarted { room, .. }
+            | Self::TypingStopped { room, .. } => match &room.kind {
                 RoomKind::Public { .. } => vec![Topic::Room(room.id), Topic::Lobby],
                 RoomKind::Direct {
                     people: [low, high],

@@ -17,6 +17,9 @@ use crate::ids::RoomId;
 /// How many events may wait for one reader.
 pub const QUEUE: usize = 256;
 
+/// How many different things are kept for the readers of one event.
+const SHARED: usize = 64;
+
 /// An event on its way to its readers, with room for what one reader makes of it and others can share.
 #[derive(Debug)]
 pub struct News {
@@ -33,7 +36,8 @@ impl News {
         }
     }
 
-    /// What was made for `key` before, or what `make` makes now: each key is made once, however many readers share it.
+    /// What was made for `key` before, or what `make` makes now: each of the first 64 keys is made once,
+    /// however many readers share it.
     pub fn shared<T: Clone + Send + Sync + 'static>(
         &self,
         key: u64,
@@ -48,7 +52,9 @@ impl News {
             return made.clone();
         }
         let made = make();
-        shared.push((key, Arc::new(made.clone())));
+        if shared.len() < SHARED {
+            shared.push((key, Arc::new(made.clone())));
+        }
         made
     }
 }

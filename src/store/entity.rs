@@ -15,6 +15,9 @@ pub mod user {
         pub password: String,
         pub role: String,
         pub created: i64,
+        pub sends_receipts: bool,
+        pub shows_presence: bool,
+        pub last_seen: Option<i64>,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -62,6 +65,7 @@ pub mod room {
         pub high_user_id: Option<i64>,
         pub last_seq: i64,
         pub last_rev: i64,
+        pub read_floor: i64,
         pub created: i64,
         pub changed: i64,
     }
@@ -89,6 +93,7 @@ pub mod message {
         pub key: String,
         pub digest: String,
         pub has_audience: bool,
+        pub counts_reads: bool,
         pub created: i64,
         pub edited: Option<i64>,
         pub deleted: Option<i64>,

@@ -7,7 +7,7 @@ use crate::{
     clock::UnixMillis,
     error::Result,
     ids::{Rev, RoomId, Seq, UserId},
-    records::{Message, Person, Previous},
+    records::{Audience, Message, Person, Previous},
 };
 
 /// A message with its author's name, as the statements below select it.
@@ -24,14 +24,24 @@ pub(super) struct MessageRow {
     previous_author_id: Option<i64>,
     previous_created: Option<i64>,
     has_audience: bool,
+    counts_reads: bool,
 }
 
 /// What every reading of messages begins with.
 pub(super) const SELECT: &str = "\
 SELECT m.room_id, m.seq, m.rev, m.author_id, u.name AS author_name, m.body, m.created, m.edited,
-  m.previous_author_id, m.previous_created, m.has_audience
+  m.previous_author_id, m.previous_created, m.has_audience, m.counts_reads
 FROM messages m JOIN users u ON u.id = m.author_id
 WHERE m.room_id = $1 ";
+
+/// Two columns, because the second came later and holds nothing alone.
+pub(super) fn audience(has_audience: bool, counts_reads: bool) -> Audience {
+    match (has_audience, counts_reads) {
+        (false, _) => Audience::Nobody,
+        (true, false) => Audience::Silent,
+        (true, true) => Audience::Readers,
+    }
+}
 
 impl Store {
     /// The newest `limit` messages that stand before `before`.
@@ -121,7 +131,7 @@ impl MessageRow {
                 author: UserId(author),
                 created: UnixMillis(created),
             }),
-            has_audience: self.has_audience,
+            audience: audience(self.has_audience, self.counts_reads),
         }
     }
 }

@@ -19,6 +19,8 @@ pub mod membership;
 pub mod message;
 pub mod room;
 pub mod session;
+pub mod setting;
+mod trail;
 pub mod user;
 mod writer;
 

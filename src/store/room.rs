@@ -6,7 +6,7 @@ use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter,
 };
 
-use super::{Store, entity::room, failure, is_taken, statement};
+use super::{Store, entity::room, failure, is_taken, message::audience, statement};
 use crate::{
     clock::UnixMillis,
     error::{Error, Result},
@@ -24,8 +24,10 @@ pub struct LobbyRoom {
     pub room: Arc<Room>,
     /// Its end.
     pub last_seq: Seq,
-    /// How far the person has read.
-    pub read_seq: Seq,
+    /// The last message that is not unread.
+    pub seen_seq: Seq,
+    /// Until when the person does not want to be told of it.
+    pub muted_until: UnixMillis,
     /// When anything in it last changed.
     pub changed: UnixMillis,
     /// Its newest message, if it has any.
@@ -53,7 +55,8 @@ struct LobbyRow {
     high_user_id: Option<i64>,
     high_name: Option<String>,
     last_seq: Option<i64>,
-    read_seq: Option<i64>,
+    seen_seq: Option<i64>,
+    muted_until: Option<i64>,
     changed: i64,
     rev: Option<i64>,
     author_id: Option<i64>,
@@ -62,6 +65,7 @@ struct LobbyRow {
     created: Option<i64>,
     edited: Option<i64>,
     has_audience: Option<bool>,
+    counts_reads: Option<bool>,
     delivered_floor: Option<i64>,
     read_floor: Option<i64>,
     person_id: Option<i64>,
@@ -73,9 +77,10 @@ struct LobbyRow {
 const LOBBY: &str = "\
 SELECT * FROM (
   SELECT r.id AS room_id, r.kind, r.name, r.low_user_id, low.name AS low_name, r.high_user_id, high.name AS high_name,
-    r.last_seq, ms.read_seq, r.changed, m.rev, m.author_id, author.name AS author_name, m.body, m.created, m.edited, m.has_audience,
+    r.last_seq, COALESCE(ms.marked_seq, ms.read_seq) AS seen_seq, ms.muted_until, r.changed,
+    m.rev, m.author_id, author.name AS author_name, m.body, m.created, m.edited, m.has_audience, m.counts_reads,
     CASE WHEN m.author_id = $1 THEN (SELECT MIN(f.delivered_seq) FROM memberships f WHERE f.room_id = r.id AND f.joined IS NOT NULL) END AS delivered_floor,
-    CASE WHEN m.author_id = $1 THEN (SELECT MIN(f.read_seq) FROM memberships f WHERE f.room_id = r.id AND f.joined IS NOT NULL) END AS read_floor,
+    r.read_floor,
     CAST(NULL AS BIGINT) AS person_id, CAST(NULL AS TEXT) AS person_name
   FROM rooms r
   LEFT JOIN memberships ms ON ms.room_id = r.id AND ms.user_id = $1
@@ -89,9 +94,9 @@ SELECT * FROM (
 UNION ALL
 SELECT * FROM (
   SELECT CAST(NULL AS BIGINT), CAST(NULL AS TEXT), CAST(NULL AS TEXT), CAST(NULL AS BIGINT), CAST(NULL AS TEXT),
-    CAST(NULL AS BIGINT), CAST(NULL AS TEXT), CAST(NULL AS BIGINT), CAST(NULL AS BIGINT), u.created,
+    CAST(NULL AS BIGINT), CAST(NULL AS TEXT), CAST(NULL AS BIGINT), CAST(NULL AS BIGINT), CAST(NULL AS BIGINT), u.created,
     CAST(NULL AS BIGINT), CAST(NULL AS BIGINT), CAST(NULL AS TEXT), CAST(NULL AS TEXT), CAST(NULL AS BIGINT),
-    CAST(NULL AS BIGINT), CAST(NULL AS BOOLEAN), CAST(NULL AS BIGINT), CAST(NULL AS BIGINT),
+    CAST(NULL AS BIGINT), CAST(NULL AS BOOLEAN), CAST(NULL AS BOOLEAN), CAST(NULL AS BIGINT), CAST(NULL AS BIGINT),
     u.id AS person_id, u.name AS person_name
   FROM users u
   WHERE u.id <> $1 AND u.created >= $2
@@ -107,8 +112,8 @@ LEFT JOIN users high ON high.id = r.high_user_id
 WHERE r.id = $1";
 
 const BOTH: &str = "\
-INSERT INTO memberships (room_id, user_id, joined, joined_seq, delivered_seq, read_seq, changed)
-VALUES ($1, $2, $4, 0, 0, 0, $4), ($1, $3, $4, 0, 0, 0, $4)
+INSERT INTO memberships (room_id, user_id, joined, joined_seq, delivered_seq, read_seq, changed, sends_receipts)
+SELECT $1, id, $4, 0, 0, 0, $4, sends_receipts FROM users WHERE id = $2 OR id = $3
 ON CONFLICT (room_id, user_id) DO NOTHING";
 
 #[derive(FromQueryResult)]
@@ -243,6 +248,7 @@ fn fresh(now: UnixMillis) -> room::ActiveModel {
     room::ActiveModel {
         last_seq: Set(0),
         last_rev: Set(0),
+        read_floor: Set(0),
         created: Set(now.0),
         changed: Set(now.0),
         ..Default::default()
@@ -278,13 +284,16 @@ fn lobby_room(row: LobbyRow) -> Result<LobbyRoom> {
                 created: UnixMillis(created),
                 edited: row.edited.map(UnixMillis),
                 previous: None,
-                has_audience: row.has_audience.unwrap_or(false),
+                audience: audience(
+                    row.has_audience.unwrap_or(false),
+                    row.counts_reads.unwrap_or(false),
+                ),
             });
-    let read_seq = Seq(row.read_seq.unwrap_or(0));
     Ok(LobbyRoom {
         room: Arc::new(room),
         last_seq,
-        read_seq,
+        seen_seq: Seq(row.seen_seq.unwrap_or(0)),
+        muted_until: UnixMillis(row.muted_until.unwrap_or(0)),
         changed: UnixMillis(row.changed),
         last,
         floors: Floors {

@@ -1,8 +1,8 @@
 //! Facts about people.
 
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, EntityTrait, FromQueryResult, PaginatorTrait, QueryFilter,
-    TransactionTrait,
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, PaginatorTrait,
+    QueryFilter, QuerySelect, TransactionTrait, sea_query::Expr,
 };
 
 use super::{Store, entity::user, failure, is_taken, statement};
@@ -10,8 +10,11 @@ use crate::{
     clock::UnixMillis,
     error::{Error, Result},
     ids::UserId,
-    records::{Person, Role, User},
+    records::{Person, Privacy, Role, User},
 };
+
+/// How many people one statement names at most.
+const TOGETHER: usize = 500;
 
 /// What signing in needs to know of a person.
 #[derive(Debug, Clone)]
@@ -60,10 +63,11 @@ impl Store {
         };
         let caught_up = "INSERT INTO memberships (room_id, user_id, joined, delivered_seq, read_seq, changed) \
             SELECT id, $1, NULL, last_seq, last_seq, $2 FROM rooms WHERE kind = 'public' AND last_seq > 0";
-        sea_orm::ConnectionTrait::execute_raw(
+        tx.execute_raw(statement(
             &tx,
-            statement(&tx, caught_up, [inserted.id.into(), now.0.into()]),
-        )
+            caught_up,
+            [inserted.id.into(), now.0.into()],
+        ))
         .await
         .map_err(failure)?;
         tx.commit().await.map_err(failure)?;
@@ -74,6 +78,7 @@ impl Store {
             },
             role: role(&inserted.role),
             created: now,
+            privacy: Privacy::default(),
         })
     }
 
@@ -123,6 +128,68 @@ impl Store {
         Ok(())
     }
 
+    /// Changes what a person lets others see, from now on: how far everybody has read in their rooms is kept there.
+    pub async fn update_privacy(&self, id: UserId, privacy: Privacy) -> Result<()> {
+        let tx = self.write.begin().await.map_err(failure)?;
+        let change = user::ActiveModel {
+            id: Set(id.0),
+            sends_receipts: Set(privacy.receipts),
+            shows_presence: Set(privacy.presence),
+            ..Default::default()
+        };
+        user::Entity::update(change)
+            .exec(&tx)
+            .await
+            .map_err(failure)?;
+        let own = "UPDATE memberships SET sends_receipts = $2 WHERE user_id = $1";
+        let values = [id.0.into(), privacy.receipts.into()];
+        tx.execute_raw(statement(&tx, own, values))
+            .await
+            .map_err(failure)?;
+        tx.commit().await.map_err(failure)
+    }
+
+    /// When this person was last here, if it is known and they let others see it.
+    pub async fn find_last_seen(&self, id: UserId) -> Result<Option<UnixMillis>> {
+        let found = user::Entity::find_by_id(id.0)
+            .one(&self.read)
+            .await
+            .map_err(failure)?;
+        let shown = found.filter(|row| row.shows_presence);
+        Ok(shown.and_then(|row| row.last_seen).map(UnixMillis))
+    }
+
+    /// Those who show their presence and were here at or after `since`, and when; at most `limit`.
+    pub async fn find_seen_since(
+        &self,
+        since: UnixMillis,
+        limit: u64,
+    ) -> Result<Vec<(UserId, UnixMillis)>> {
+        let found = user::Entity::find()
+            .filter(user::Column::LastSeen.gte(since.0))
+            .filter(user::Column::ShowsPresence.eq(true))
+            .limit(limit)
+            .all(&self.read)
+            .await
+            .map_err(failure)?;
+        let seen = |row: user::Model| row.last_seen.map(|at| (UserId(row.id), UnixMillis(at)));
+        Ok(found.into_iter().filter_map(seen).collect())
+    }
+
+    /// Notes that these people were here until now.
+    pub async fn update_last_seen(&self, people: &[UserId], now: UnixMillis) -> Result<()> {
+        for people in people.chunks(TOGETHER) {
+            let ids = people.iter().map(|id| id.0);
+            user::Entity::update_many()
+                .col_expr(user::Column::LastSeen, Expr::value(now.0))
+                .filter(user::Column::Id.is_in(ids))
+                .exec(&self.write)
+                .await
+                .map_err(failure)?;
+        }
+        Ok(())
+    }
+
     async fn find_row_by_name(&self, folded: &str) -> Result<Option<user::Model>> {
         let named = user::Entity::find().filter(user::Column::NameFolded.eq(folded));
         named.one(&self.read).await.map_err(failure)
@@ -137,6 +204,10 @@ fn record(row: user::Model) -> User {
         },
         role: role(&row.role),
         created: UnixMillis(row.created),
+        privacy: Privacy {
+            receipts: row.sends_receipts,
+            presence: row.shows_presence,
+        },
     }
 }
 

@@ -31,6 +31,11 @@ impl CurrentUser {
         &self.user.person
     }
 
+    /// Who, with what they let others see.
+    pub fn user(&self) -> &User {
+        &self.user
+    }
+
     /// By which session.
     pub fn session(&self) -> Id {
         self.session

@@ -227,7 +227,7 @@ fn edit_page(
     let room = RoomView::new(&member.room, member.user.id());
     let page = Page::of(
         site,
-        member.user.person(),
+        member.user.user(),
         look,
         "Edit message · Tertulia".into(),
     );

@@ -37,6 +37,7 @@ mod presence;
 mod receipts;
 mod rooms;
 mod session;
+mod settings;
 mod templates;
 mod views;
 mod zone;
@@ -102,10 +103,14 @@ fn routes() -> Route {
         )
         .at("/signout", post(accounts::sign_out))
         .at("/theme", post(accounts::set_theme))
+        .at("/settings", get(settings::show).post(settings::set_privacy))
+        .at("/settings/house", post(settings::set_house))
         .at("/rooms", post(rooms::create_room))
         .at("/directs", post(rooms::open_direct))
         .at("/rooms/:id", get(rooms::show_room))
         .at("/rooms/:id/read", post(receipts::read))
+        .at("/rooms/:id/unread", post(receipts::mark_room_unread))
+        .at("/rooms/:id/mute", post(receipts::mute))
         .at("/rooms/:id/typing", post(presence::typing))
         .at("/rooms/:id/messages", post(messages::post))
         .at(
@@ -119,6 +124,11 @@ fn routes() -> Route {
             get(messages::edit_form).post(messages::edit),
         )
         .at("/rooms/:id/messages/:seq/delete", post(messages::delete))
+        .at("/rooms/:id/messages/:seq/info", get(receipts::info))
+        .at(
+            "/rooms/:id/messages/:seq/unread",
+            post(receipts::mark_unread),
+        )
         .at("/live", get(live::websocket::live))
         .at("/healthz", get(health::healthz))
         .at("/readyz", get(health::readyz))

@@ -3,7 +3,10 @@
 use serde::Serialize;
 
 use super::{Site, extract::Look};
-use crate::{config::Signup, records::Person};
+use crate::{
+    config::Signup,
+    records::{Role, User},
+};
 
 /// How many avatar colours the style sheet has.
 const HUES: i64 = 12;
@@ -25,16 +28,19 @@ struct Viewer {
     name: String,
     initials: String,
     hue: i64,
+    admin: bool,
 }
 
 impl Page {
     /// A page for someone who is signed in.
-    pub fn of(site: &Site, viewer: &Person, look: &Look, title: String) -> Self {
+    pub fn of(site: &Site, user: &User, look: &Look, title: String) -> Self {
+        let person = &user.person;
         let viewer = Viewer {
-            id: viewer.id.0,
-            name: viewer.name.to_string(),
-            initials: initials(&viewer.name),
-            hue: hue(viewer.id.0),
+            id: person.id.0,
+            name: person.name.to_string(),
+            initials: initials(&person.name),
+            hue: hue(person.id.0),
+            admin: user.role == Role::Administrator,
         };
         Self {
             viewer: Some(viewer),

@@ -13,7 +13,7 @@ use super::{
     html,
     page::{self, Page},
     redirect,
-    views::{ComposerView, Eyes, HistoryView, LobbyView, RoomView},
+    views::{ComposerView, Eyes, HistoryView, LobbyView, RoomView, SeenView},
 };
 use crate::{
     clock::UnixMillis,
@@ -103,7 +103,7 @@ pub async fn show_lobby(
     wants: Wants,
 ) -> Result<Response, Problem> {
     let lobby = lobby_view(site, &user, &look, None).await?;
-    let page = Page::of(site, user.person(), &look, page::title(lobby.total, None));
+    let page = Page::of(site, user.user(), &look, page::title(lobby.total, None));
     let live = Live::new(None, Rev(0), Floors::default());
     let model = LobbyPage { page, lobby, live };
     let template = if wants.fragment() {
@@ -165,6 +165,7 @@ pub async fn room_page(
         floors: chat.floors(room).await?,
         ..eyes(site, user, look)
     };
+    let (seen_seq, muted_until) = chat.seen_seq(room, user.id()).await?;
     let (history, rev) = match (before, at) {
         (_, Some(at)) => {
             let found = chat.around(room, at).await?;
@@ -181,22 +182,25 @@ pub async fn room_page(
             )
         }
         (None, None) => {
-            let read = chat.read_seq(room, user.id()).await?;
-            let found = chat.newest(room, read).await?;
+            let found = chat.newest(room, seen_seq).await?;
             let last = found.messages.last().map_or(Seq(0), |last| last.seq);
             (
-                HistoryView::new(room, &found, eyes).with_divider(read, last, &found),
+                HistoryView::new(room, &found, eyes).with_divider(seen_seq, last, &found),
                 found.rev,
             )
         }
     };
-    let head = RoomView::new(room, user.id());
-    let live = Live::new(Some(room.id), rev, eyes.floors);
+    let presence = match room.peer(user.id()) {
+        Some(peer) => Some(SeenView::new(chat.seen(peer.id).await?, eyes)),
+        None => None,
+    };
+    let head = RoomView::new(room, user.id()).opened(presence, muted_until, eyes);
+    let live = Live::new(Some(room.id), rev, eyes.floors.seen_by(eyes.sees_reads));
     if wants.fragment() {
         let total = total(site, user).await?;
         let page = Page::of(
             site,
-            user.person(),
+            user.user(),
             look,
             page::title(total, Some(&head.name)),
         );
@@ -215,7 +219,7 @@ pub async fn room_page(
     let lobby = lobby_view(site, user, look, Some(room.id)).await?;
     let page = Page::of(
         site,
-        user.person(),
+        user.user(),
         look,
         page::title(lobby.total, Some(&head.name)),
     );
@@ -272,12 +276,14 @@ pub async fn open_direct(
 }
 
 /// How the viewer of this request sees things, now.
-pub fn eyes<'a>(site: &Site, user: &CurrentUser, look: &'a Look) -> Eyes<'a> {
+pub fn eyes<'a>(site: &'a Site, user: &CurrentUser, look: &'a Look) -> Eyes<'a> {
     Eyes {
         user: user.id(),
         zone: &look.zone,
         now: site.app.clock.now(),
         floors: Floors::default(),
+        sees_reads: site.app.chat.sees_reads(user.user().privacy),
+        presence: Some(site.app.chat.presence()).filter(|_| user.user().privacy.presence),
     }
 }
 
@@ -292,6 +298,10 @@ async fn lobby_view(
 }
 
 async fn total(site: &Site, user: &CurrentUser) -> Result<i64, Error> {
-    let positions = site.app.chat.positions(user.id()).await?;
-    Ok(positions.iter().map(Position::unread).sum())
+    let (positions, now) = (
+        site.app.chat.positions(user.id()).await?,
+        site.app.clock.now(),
+    );
+    let told = positions.iter().filter(|it| !it.is_muted(now));
+    Ok(told.map(Position::unread).sum())
 }

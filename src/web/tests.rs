@@ -22,7 +22,8 @@ use crate::{
     clock::{Clock, UnixMillis},
     config::Config,
     ids::{Rev, RoomId, Seq, UserId},
-    realtime::{Subscription, Wake},
+    realtime::{Event, News, Subscription, Wake},
+    records::User,
 };
 
 /// Someone who asks the site without a network in between.
@@ -120,6 +121,8 @@ async fn every_template_is_rendered_by_what_uses_it() {
         "/rooms/1?before=60",
         "/rooms/1/messages/3",
         "/rooms/1/messages/3/edit",
+        "/rooms/1/messages/3/info",
+        "/settings",
     ];
     for path in pages {
         for htmx in [false, true] {
@@ -131,6 +134,8 @@ async fn every_template_is_rendered_by_what_uses_it() {
             );
         }
     }
+    let muted = ada.ask(post, "/rooms/1/mute", true, "for=week").await;
+    assert_eq!(muted.status(), StatusCode::OK);
     read_live(&site).await;
 
     assert_eq!(site.templates.used(), on_disk());
@@ -139,14 +144,13 @@ async fn every_template_is_rendered_by_what_uses_it() {
 /// Frames of every kind: caught up, afresh, and live in room and lobby.
 async fn read_live(site: &Arc<Site>) {
     let chat = &site.app.chat;
-    let (ada, room) = (
-        UserId(1),
-        chat.room_for(UserId(1), RoomId(1)).await.expect("her room"),
-    );
-    for (rev, frames) in [(Rev(119), 3), (Rev(1_000), 3)] {
+    let ada = chat.user(UserId(1)).await.expect("she is here");
+    let room = chat.room_for(ada.person.id, RoomId(1)).await;
+    let room = room.expect("her room");
+    for (rev, frames) in [(Rev(119), 4), (Rev(1_000), 4)] {
         let mut reader = Reader::new(
             site.clone(),
-            (ada, Id::default()),
+            (&ada, Id::default()),
             Zone::named("UTC"),
             Some(room.clone()),
             rev,
@@ -160,7 +164,8 @@ async fn read_live(site: &Arc<Site>) {
             frames
         );
     }
-    let mut overnight = page_of(site, ada).0;
+    read_presence(site, &ada).await;
+    let mut overnight = page_of(site, &ada).0;
     assert_eq!(
         overnight
             .take_new_day()
@@ -175,23 +180,56 @@ async fn read_live(site: &Arc<Site>) {
         labels[0].contains("Yesterday") && labels[1].contains("Yesterday"),
         "{labels:?}"
     );
-    let (ada, ben) = (page_of(site, ada), page_of(site, UserId(2)));
+    let ben = chat.sign_up("ben", "correct horse").await;
+    let ben = ben.expect("an account");
+    let (for_ada, for_ben) = (page_of(site, &ada), page_of(site, &ben));
     chat.create_room("Developers").await.expect("a room");
-    chat.sign_up("ben", "correct horse")
-        .await
-        .expect("an account");
-    chat.mark_read(room, UserId(2), Seq(3))
+    let carla = chat.sign_up("carla", "correct horse").await;
+    carla.expect("an account");
+    chat.mark_read(room, ben.person.id, Seq(3))
         .await
         .expect("a receipt");
-    let (for_ada, for_ben) = (lobby_frame(ada).await, lobby_frame(ben).await);
+    let (for_ada, for_ben) = (lobby_frame(for_ada).await, lobby_frame(for_ben).await);
     assert!(
-        for_ada.contains("Developers") && for_ada.contains("ben"),
+        for_ada.contains("Developers") && for_ada.contains("carla"),
         "{for_ada}"
     );
     assert!(for_ben.contains("unread-1"), "{for_ben}");
 }
 
-fn page_of(site: &Arc<Site>, user: UserId) -> (Reader, Subscription) {
+/// Somebody comes while their chat with Ada is open before her.
+async fn read_presence(site: &Arc<Site>, ada: &User) {
+    let chat = &site.app.chat;
+    let dora = chat.sign_up("dora", "correct horse").await;
+    let dora = dora.expect("an account");
+    let id = chat.open_direct(ada.person.id, "dora").await;
+    let room = chat.room_for(ada.person.id, id.expect("their chat")).await;
+    let mut reader = Reader::new(
+        site.clone(),
+        (ada, Id::default()),
+        Zone::named("UTC"),
+        Some(room.expect("their chat")),
+        Rev(0),
+    );
+    let subscription = reader.subscribe();
+    let _page = page_of(site, &dora);
+    let shown = loop {
+        let Wake::News(news) = subscription.next().await else {
+            panic!("was cut")
+        };
+        let is_presence = |news: &Arc<News>| matches!(news.event, Event::PresenceChanged { .. });
+        if let Some(news) = news.iter().find(|news| is_presence(news)) {
+            break reader.take(news).await.expect("it is shown");
+        }
+    };
+    let shown = shown.expect("a frame");
+    assert!(
+        shown.contains("presence-2") && shown.contains("online"),
+        "{shown}"
+    );
+}
+
+fn page_of(site: &Arc<Site>, user: &User) -> (Reader, Subscription) {
     let reader = Reader::new(
         site.clone(),
         (user, Id::default()),

@@ -80,6 +80,32 @@ impl Zone {
         }
     }
 
+    /// A day and a time: `Today, 14:05`.
+    pub fn moment_label(&self, moment: UnixMillis, now: UnixMillis) -> String {
+        format!("{}, {}", self.day_label(moment, now), self.time(moment))
+    }
+
+    /// When somebody was last here, as coarse as people need it: `last seen today at 14:05`, `last seen on Monday`.
+    pub fn seen_label(&self, moment: UnixMillis, now: UnixMillis) -> String {
+        let (day, today) = (self.day(moment), self.day(now));
+        match (today - day).get_days() {
+            ..=0 => format!("last seen today at {}", self.time(moment)),
+            1 => format!("last seen yesterday at {}", self.time(moment)),
+            _ => format!("last seen on {}", label(day, today)),
+        }
+    }
+
+    /// A moment to come: `until 17:05`, `until tomorrow, 09:00`, `until 9 Mar 2026`.
+    pub fn until_label(&self, moment: UnixMillis, now: UnixMillis) -> String {
+        let (day, time) = (self.day(moment), self.time(moment));
+        match (day - self.day(now)).get_days() {
+            ..=0 => format!("until {time}"),
+            1 => format!("until tomorrow, {time}"),
+            2..=6 => format!("until {}, {time}", day.strftime("%A")),
+            _ => format!("until {}", day.strftime("%-d %b %Y")),
+        }
+    }
+
     fn local(&self, moment: UnixMillis) -> jiff::Zoned {
         Timestamp::from_millisecond(moment.0)
             .unwrap_or(Timestamp::UNIX_EPOCH)
@@ -129,6 +155,20 @@ mod tests {
         assert_eq!(utc.day_label(ago(24 * 7), NOW), "25 Feb 2026");
         assert_eq!(utc.lobby_label(ago(1), NOW), "21:30");
         assert_eq!(utc.lobby_label(ago(24), NOW), "Yesterday");
+    }
+
+    #[test]
+    fn the_past_and_the_future_have_coarse_names() {
+        let utc = Zone::named("UTC");
+        let ago = |hours: i64| UnixMillis(NOW.0 - hours * HOUR);
+        assert_eq!(utc.seen_label(ago(1), NOW), "last seen today at 21:30");
+        assert_eq!(utc.seen_label(ago(24), NOW), "last seen yesterday at 22:30");
+        assert_eq!(utc.seen_label(ago(48), NOW), "last seen on Monday");
+        assert_eq!(utc.moment_label(ago(24), NOW), "Yesterday, 22:30");
+        assert_eq!(utc.until_label(ago(-1), NOW), "until 23:30");
+        assert_eq!(utc.until_label(ago(-8), NOW), "until tomorrow, 06:30");
+        assert_eq!(utc.until_label(ago(-48), NOW), "until Friday, 22:30");
+        assert_eq!(utc.until_label(ago(-24 * 7), NOW), "until 11 Mar 2026");
     }
 
     #[test]

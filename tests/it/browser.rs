@@ -36,7 +36,9 @@ async fn opens_menu(window: &Window, seq: u64) {
 async fn edits(window: &Window, seq: u64, text: &str) {
     opens_menu(window, seq).await;
     window
-        .clicks(&format!("#message-{seq} details.menu a.item"))
+        .clicks(&format!(
+            "#message-{seq} details.menu a.item[href$='/edit']"
+        ))
         .await;
     window
         .writes(&format!("#message-{seq} textarea"), text)

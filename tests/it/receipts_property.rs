@@ -13,7 +13,7 @@ use tertulia::config::Config;
 use tertulia::domain::body::MessageBody;
 use tertulia::domain::messages::Key;
 use tertulia::ids::{Seq, UserId};
-use tertulia::records::{Floors, Person, Room, Ticks};
+use tertulia::records::{Audience, Floors, Person, Room, Ticks};
 
 use crate::support::actor::new_key;
 use crate::support::{NOON, PASSWORD};
@@ -183,15 +183,14 @@ async fn post_at_once(app: &App, told: &mut Told, people: &[Person], authors: &[
     let mut places: Vec<_> = posted
         .into_iter()
         .map(|message| message.expect("it is stored"))
-        .map(|message| (message.seq, message.author.id, message.has_audience))
+        .map(|message| (message.seq, message.author.id, message.audience))
         .collect();
     places.sort_by_key(|(seq, ..)| *seq);
-    for (seq, author, has_audience) in places {
+    for (seq, author, audience) in places {
         let who = people.iter().position(|person| person.id == author);
         told.posts(who.expect("one of them"));
         assert_eq!(seq.0, told.last(), "no hole");
-        let audience = told.audience(seq.0);
-        assert_eq!(has_audience, !audience.is_empty(), "{seq}: {audience:?}");
+        assert_eq!(audience, audience_of(told, seq.0), "{seq}");
     }
 }
 
@@ -240,14 +239,14 @@ async fn compare(app: &App, people: &[Person], told: &mut Told) {
         let here = positions.iter().find(|it| it.room == told.room.id);
         let here = here.expect("the room is theirs");
         let member = told.members.get(who).copied();
-        let seen = member.map(|_| (here.delivered_seq.0, here.read_seq.0));
+        let seen = member.map(|_| (here.delivered_seq.0, here.seen_seq.0));
         let wanted = member.map(|member| (member.delivered, member.read));
         assert_eq!(seen, wanted, "delivered to and read by {who}");
         assert_eq!(here.is_member, member.is_some());
         assert_eq!(here.last_seq.0, told.last());
         let read = member.map_or(0, |member| member.read);
         assert_eq!(here.unread(), told.last() - read, "unread by {who}");
-        assert!(here.read_seq <= here.delivered_seq && here.delivered_seq <= here.last_seq);
+        assert!(here.seen_seq <= here.delivered_seq && here.delivered_seq <= here.last_seq);
     }
     let floors = app.chat.floors(&told.room).await;
     let floors = floors.expect("they can be read");
@@ -258,9 +257,16 @@ async fn compare(app: &App, people: &[Person], told: &mut Told) {
     );
     told.floors = floors;
     for seq in 1..=told.last() {
-        let has_audience = !told.audience(seq).is_empty();
-        let shown = Ticks::of(Seq(seq), has_audience, floors);
+        let shown = Ticks::of(Seq(seq), audience_of(told, seq), floors);
         assert_eq!(shown, told.ticks(seq), "the ticks of {seq}");
+    }
+}
+
+/// Everybody here sends read receipts.
+fn audience_of(told: &Told, seq: i64) -> Audience {
+    match told.audience(seq).is_empty() {
+        true => Audience::Nobody,
+        false => Audience::Readers,
     }
 }
 
@@ -269,7 +275,7 @@ async fn compare_stored(app: &App, told: &Told) {
     for seq in 1..=told.last() {
         let stored = app.chat.message(&told.room, Seq(seq)).await;
         let stored = stored.expect("it is there");
-        assert_eq!(stored.has_audience, !told.audience(seq).is_empty());
+        assert_eq!(stored.audience, audience_of(told, seq));
     }
 }
 

@@ -24,8 +24,8 @@ use crate::{
     clock::UnixMillis,
     error::{Error, Result},
     ids::{Rev, RoomId, Seq, UserId},
-    records::{Floors, Message, Previous, Room},
-    store::{Store, entity::message, failure, membership::floors, statement},
+    records::{Audience, Floors, Message, Previous, Room},
+    store::{Store, entity::message, failure, statement},
 };
 
 /// A room's end before this batch, moved along while its writes are numbered.
@@ -33,8 +33,7 @@ struct End {
     seq: i64,
     rev: i64,
     previous: Option<Previous>,
-    /// Members, as many as it takes to tell whether an author has an audience.
-    members: Vec<UserId>,
+    members: receipts::Members,
 }
 
 /// Commits `writes`; returns what each came to and the changes in order.
@@ -62,6 +61,7 @@ pub(super) async fn commit(
         .map_err(failure)?;
     let plans = plan(&tx, writes).await?;
     let mut ends = take_numbers(&tx, now, &plans).await?;
+    let silent = receipts::silent(&tx, authors(&plans)).await?;
     let mut results: Vec<Result<Written>> = Vec::with_capacity(plans.len());
     let mut batch = Batch::default();
     for plan in plans {
@@ -73,7 +73,7 @@ pub(super) async fn commit(
             },
             Plan::Post(new, digest) => {
                 let end = ends.get_mut(&new.room.id).ok_or(Error::NotFound)?;
-                let message = numbered(end, &new, now);
+                let message = numbered(end, &new, !silent.contains(&new.author.id), now);
                 Ok(batch.post(new, message, digest))
             }
             Plan::Edit(room, message, body) => {
@@ -91,8 +91,18 @@ pub(super) async fn commit(
                 batch.read(room, user, read_seq);
                 Ok(Written::Receipts)
             }
+            Plan::Mark(room, user, seq) => {
+                let seen_seq = receipts::mark_unread(&tx, room, user, seq, now).await?;
+                let marked = seen_seq.map(|seen_seq| Committed::Marked {
+                    room,
+                    user,
+                    seen_seq,
+                });
+                batch.committed.extend(marked);
+                Ok(Written::Receipts)
+            }
             Plan::Delivered(delivered) => {
-                receipts::mark_delivered(&tx, &delivered).await?;
+                receipts::mark_delivered(&tx, &delivered, now).await?;
                 batch
                     .touched
                     .extend(delivered.keys().map(|(room, _)| *room));
@@ -165,7 +175,7 @@ impl Batch {
             receipts::move_authors(tx, self.wrote, now).await?;
         }
         for touched in self.touched {
-            let now_at = floors(tx, touched).await?;
+            let now_at = receipts::floors(tx, touched).await?;
             for committed in &mut self.committed {
                 if let Committed::Message { room, floors, .. } = committed
                     && room.id == touched
@@ -174,7 +184,7 @@ impl Batch {
                 }
             }
             if known.differs(touched, now_at) {
-                receipts::touch(tx, touched, now).await?;
+                receipts::keep_floor(tx, touched, now_at, now).await?;
                 self.committed.push(Committed::FloorsMoved {
                     room: touched,
                     floors: now_at,
@@ -214,7 +224,11 @@ async fn take_numbers(
             Plan::Edit(room, ..) | Plan::Delete(room, _) => {
                 needs.entry(room.id).or_default().1 += 1
             }
-            Plan::Settled(_) | Plan::Same(_) | Plan::Read(..) | Plan::Delivered(_) => {}
+            Plan::Settled(_)
+            | Plan::Same(_)
+            | Plan::Read(..)
+            | Plan::Mark(..)
+            | Plan::Delivered(_) => {}
         }
     }
     let mut ends = BTreeMap::new();
@@ -229,8 +243,8 @@ async fn take_numbers(
         let seq = taken.last_seq - posts;
         let mut last = None;
         let members = match posts {
-            0 => Vec::new(),
-            _ => receipts::two_members(tx, room).await?,
+            0 => receipts::Members::default(),
+            _ => receipts::some_members(tx, room).await?,
         };
         if posts > 0 && seq > 0 {
             let sql = "SELECT author_id, created FROM messages WHERE room_id = $1 AND seq = $2";
@@ -257,16 +271,23 @@ async fn take_numbers(
     Ok(ends)
 }
 
-fn numbered(end: &mut End, new: &NewMessage, now: UnixMillis) -> Message {
+/// Who posts in this batch.
+fn authors(plans: &[Plan]) -> BTreeSet<UserId> {
+    let posts = plans.iter().filter_map(|plan| match plan {
+        Plan::Post(new, _) => Some(new.author.id),
+        _ => None,
+    });
+    posts.collect()
+}
+
+fn numbered(end: &mut End, new: &NewMessage, sends_receipts: bool, now: UnixMillis) -> Message {
     (end.seq, end.rev) = (end.seq + 1, end.rev + 1);
     let previous = end.previous.replace(Previous {
         author: new.author.id,
         created: now,
     });
-    let has_audience = end.members.iter().any(|member| *member != new.author.id);
-    if !end.members.contains(&new.author.id) {
-        end.members.push(new.author.id);
-    }
+    let audience = end.members.audience(new.author.id);
+    end.members.add(new.author.id, sends_receipts);
     Message {
         room: new.room.id,
         seq: Seq(end.seq),
@@ -276,7 +297,7 @@ fn numbered(end: &mut End, new: &NewMessage, now: UnixMillis) -> Message {
         created: now,
         edited: None,
         previous,
-        has_audience,
+        audience,
     }
 }
 
@@ -289,7 +310,8 @@ fn row(message: &Message, key: String, digest: String) -> message::ActiveModel {
         body: Set(message.body.as_deref().map(Into::into)),
         key: Set(key),
         digest: Set(digest),
-        has_audience: Set(message.has_audience),
+        has_audience: Set(message.audience > Audience::Nobody),
+        counts_reads: Set(message.audience == Audience::Readers),
         created: Set(message.created.0),
         edited: Set(None),
         deleted: Set(None),

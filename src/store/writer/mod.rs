@@ -81,6 +81,15 @@ pub enum Write {
         /// How far.
         seq: Seq,
     },
+    /// Marks what is behind `seq` as unread for one person, and changes no receipt.
+    Mark {
+        /// Where.
+        room: RoomId,
+        /// For whom.
+        user: UserId,
+        /// The last message that stays read.
+        seq: Seq,
+    },
 }
 
 /// What a write came to.
@@ -114,6 +123,15 @@ pub enum Committed {
         user: UserId,
         /// Up to where.
         read_seq: Seq,
+    },
+    /// Somebody has marked messages as unread.
+    Marked {
+        /// Where.
+        room: RoomId,
+        /// For whom.
+        user: UserId,
+        /// The last message that is not unread.
+        seen_seq: Seq,
     },
     /// Everybody in a room has come further.
     FloorsMoved {

@@ -32,6 +32,7 @@ pub(super) enum Plan {
     Edit(Arc<Room>, Message, String),
     Delete(Arc<Room>, Message),
     Read(RoomId, UserId, Seq),
+    Mark(RoomId, UserId, Seq),
     Delivered(BTreeMap<(RoomId, UserId), Seq>),
 }
 
@@ -86,6 +87,7 @@ pub(super) async fn plan(tx: &DatabaseTransaction, writes: Vec<Write>) -> Result
                 None => Plan::Settled(Err(Error::NotFound)),
             },
             Write::Read { room, user, seq } => Plan::Read(room, user, seq),
+            Write::Mark { room, user, seq } => Plan::Mark(room, user, seq),
             Write::Delivered(delivered) => Plan::Delivered(delivered),
         });
     }

@@ -6,9 +6,9 @@ use serde::Serialize;
 
 use crate::{
     clock::UnixMillis,
-    ids::{Rev, RoomId, Seq},
+    ids::{Rev, RoomId, Seq, UserId},
     web::{
-        views::{HistoryView, RowView},
+        views::{HistoryView, RowView, SeenView},
         zone::Zone,
     },
 };
@@ -27,10 +27,9 @@ pub(super) struct FloorsFrame {
     pub(super) read: Seq,
 }
 
-/// `live/_lobby.html`: lines and counts of the lobby, the time up to which it is complete, the page's title.
+/// `live/_lobby.html`, behind the lines of the lobby: counts, the time up to which it is complete, the page's title.
 #[derive(Serialize)]
 pub(super) struct LobbyFrame {
-    pub(super) rows: Vec<Line>,
     pub(super) counts: Vec<Count>,
     pub(super) ticks: Vec<PreviewTicks>,
     pub(super) typing: Vec<TypingWords>,
@@ -38,7 +37,7 @@ pub(super) struct LobbyFrame {
     pub(super) title: String,
 }
 
-/// One line of a list of the lobby.
+/// `live/_line.html`: one line of a list of the lobby.
 #[derive(Serialize)]
 pub(super) struct Line {
     pub(super) list: &'static str,
@@ -50,6 +49,7 @@ pub(super) struct Line {
 pub(super) struct Count {
     pub(super) id: RoomId,
     pub(super) count: i64,
+    pub(super) muted: bool,
 }
 
 /// The ticks before the preview of the viewer's own message.
@@ -65,6 +65,31 @@ pub(super) struct TypingWords {
     pub(super) id: RoomId,
     pub(super) words: String,
     pub(super) open: bool,
+}
+
+/// `live/_presence.html`: people who have come or gone.
+#[derive(Serialize)]
+pub(super) struct PresenceFrame {
+    pub(super) changes: Vec<Presence>,
+}
+
+/// Somebody, and whether they are here.
+#[derive(Serialize)]
+pub(super) struct Presence {
+    pub(super) id: UserId,
+    pub(super) online: bool,
+}
+
+/// `live/_here.html`: everybody who is here; the script marks them, and nobody else.
+#[derive(Serialize)]
+pub(super) struct HereFrame {
+    pub(super) people: Vec<UserId>,
+}
+
+/// `live/_seen.html`: whether the other one of the open chat is here.
+#[derive(Serialize)]
+pub(super) struct SeenFrame {
+    pub(super) seen: SeenView,
 }
 
 /// `live/_days.html`: what the days of the last week are called today.

@@ -1,19 +1,25 @@
 //! The lobby as a reader follows it: news is gathered, and told at most four times a second. It knows
 //! nothing of the open room's messages.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    hash::{DefaultHasher, Hash, Hasher},
+    sync::Arc,
+    time::Duration,
+};
 
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use super::{
-    Reader,
+    FLOORS, Reader,
     frames::{Count, Line, LobbyFrame, PreviewTicks, TypingWords},
 };
 use crate::{
+    clock::UnixMillis,
     domain::{receipts::Position, rooms::LobbyRoom},
     ids::{RoomId, Seq},
-    realtime::Event,
+    realtime::{Event, News},
     records::{Floors, Message, Room, RoomKind, Ticks},
     web::{
         page,
@@ -24,72 +30,45 @@ use crate::{
 /// How long lobby news is gathered before the next frame of it.
 const LOBBY_PACE: Duration = Duration::from_millis(250);
 
-/// What waits for the next lobby frame about one room: its line, or only its count.
-pub(super) type Stale = BTreeMap<RoomId, Option<(Arc<Room>, Arc<Message>, Floors)>>;
+/// The variants of lines have this bit, those of messages do not.
+const LINE: u64 = 1 << 62;
+
+/// What waits for the next lobby frame about one room: news of its newest message, or only its count.
+pub(super) type Stale = BTreeMap<RoomId, Option<Arc<News>>>;
 
 impl Reader {
     /// When the next lobby frame is due, if there is anything to tell.
     pub fn lobby_due(&self) -> Option<Instant> {
-        let quiet = self.stale.is_empty()
-            && self.stale_rooms.is_empty()
-            && self.stale_ticks.is_empty()
-            && self.people.is_empty()
-            && !self.typing.has_news();
-        match quiet {
+        match self.is_lobby_quiet() && self.stale_floors.is_none() {
             false => Some(self.next_lobby),
             true => self.typing.next_end().map(|end| end.max(self.next_lobby)),
         }
     }
 
-    /// The lobby lines that changed since the last one.
+    fn is_lobby_quiet(&self) -> bool {
+        self.stale.is_empty()
+            && self.stale_rooms.is_empty()
+            && self.stale_ticks.is_empty()
+            && self.people.is_empty()
+            && !self.typing.has_news()
+    }
+
+    /// What changed since the last one: how far everybody in the open room has come, and the lines of the lobby.
     pub fn take_lobby(&mut self) -> Utf8Bytes {
         self.next_lobby = Instant::now() + LOBBY_PACE;
-        let open = self.room.as_ref().map(|room| room.id);
         // First, so that a line rendered below does not still name somebody who has just been forgotten.
         let typing = self.typing.take();
-        let mut rows = Vec::new();
-        for room in std::mem::take(&mut self.stale_rooms) {
-            let changed = self.site.app.clock.now();
-            let listed = LobbyRoom {
-                room,
-                last_seq: Seq(0),
-                read_seq: Seq(0),
-                changed,
-                last: None,
-                floors: Floors::default(),
-            };
-            rows.push(("rooms", RowView::room(&listed, open, self.eyes())));
+        let floors = self.take_floors();
+        if typing.is_empty() && self.is_lobby_quiet() {
+            return floors.unwrap_or_default();
         }
-        for event in std::mem::take(&mut self.people) {
-            if let Event::PersonJoined { person, joined } = &event {
-                rows.push(("people", RowView::person(person, *joined)));
-            }
-        }
+        let mut frame = floors.map_or_else(String::new, |floors| floors.as_str().into());
+        frame += &self.take_new_lines();
         let mut counts = Vec::new();
         for (id, line) in std::mem::take(&mut self.stale) {
-            let position = self.position(id);
             match line {
-                Some((room, message, floors)) => {
-                    let list = if matches!(room.kind, RoomKind::Public { .. }) {
-                        "rooms"
-                    } else {
-                        "chats"
-                    };
-                    let last = Some(message.as_ref().clone());
-                    let listed = LobbyRoom {
-                        room,
-                        last_seq: position.last_seq,
-                        read_seq: position.read_seq,
-                        changed: message.created,
-                        last,
-                        floors,
-                    };
-                    // One frame never tells of a room twice: the line bears what else there is to say of it.
-                    let (typing, ticks) = (self.typing.words(id), self.stale_ticks.remove(&id));
-                    let row = RowView::room(&listed, open, self.eyes()).with(typing, ticks);
-                    rows.push((list, row));
-                }
-                None => counts.push((id, position.unread())),
+                Some(news) => frame += &self.line(&news),
+                None => counts.push(self.count(id)),
             }
         }
         let ticks = std::mem::take(&mut self.stale_ticks).into_iter();
@@ -97,21 +76,101 @@ impl Reader {
             id,
             state: ticks.as_str(),
         });
+        let open = self.room.as_ref().map(|room| room.id);
         let typing = typing.into_iter().map(|(id, words)| TypingWords {
             open: open == Some(id),
             id,
             words,
         });
-        let typing = typing.collect();
-        self.lobby_frame_with(rows, counts, ticks.collect(), typing)
+        let (ticks, typing) = (ticks.collect(), typing.collect());
+        frame += &self.lobby_end(counts, ticks, typing);
+        frame.into()
     }
 
-    /// Takes note of what `event` changes in the lobby; it goes out with the next frame of it.
-    pub(super) fn note_for_lobby(&mut self, event: &Event) {
-        match event {
-            Event::SessionEnded { .. } => {}
+    /// The frame of how far everybody in the open room has come, if that is news.
+    fn take_floors(&mut self) -> Option<Utf8Bytes> {
+        let news = self.stale_floors.take()?;
+        let sees_reads = self.site.app.chat.sees_reads(self.privacy);
+        Some(news.shared(FLOORS[usize::from(sees_reads)], || self.floors_frame()))
+    }
+
+    /// The lines of new rooms and people.
+    fn take_new_lines(&mut self) -> String {
+        let now = self.site.app.clock.now();
+        let (rooms, people) = (
+            std::mem::take(&mut self.stale_rooms),
+            std::mem::take(&mut self.people),
+        );
+        let rooms = rooms.into_iter().map(|room| {
+            let listed = LobbyRoom {
+                room,
+                last_seq: Seq(0),
+                seen_seq: Seq(0),
+                muted_until: UnixMillis(0),
+                changed: now,
+                last: None,
+                floors: Floors::default(),
+            };
+            ("rooms", self.row(&listed))
+        });
+        let people = people.iter().filter_map(|event| match event {
+            Event::PersonJoined { person, joined } => {
+                Some(("people", RowView::person(person, *joined, self.eyes())))
+            }
+            _ => None,
+        });
+        self.lines(rooms.chain(people))
+    }
+
+    /// The line of the room whose newest message this news is: the same bytes for all who see the same there.
+    fn line(&mut self, news: &News) -> Utf8Bytes {
+        let Some((room, message, floors)) = news.event.message() else {
+            return Utf8Bytes::default();
+        };
+        let position = self.position(room.id);
+        // One frame never tells of a room twice: the line bears what else there is to say of it.
+        let (typing, ticks) = (
+            self.typing.words(room.id),
+            self.stale_ticks.remove(&room.id),
+        );
+        let mine = message.author.id == self.user;
+        let peer = room.peer(self.user).map(|peer| peer.id);
+        let mut key = DefaultHasher::new();
+        (self.zone.key(), mine, peer, position.unread()).hash(&mut key);
+        (position.is_muted(self.site.app.clock.now()), &typing, ticks).hash(&mut key);
+        peer.map(|peer| self.eyes().is_online(peer)).hash(&mut key);
+        mine.then(|| self.site.app.chat.sees_reads(self.privacy))
+            .hash(&mut key);
+        news.shared(key.finish() | LINE, || {
+            let (list, last) = (list(room), Some(message.as_ref().clone()));
+            let listed = LobbyRoom {
+                room: room.clone(),
+                last_seq: position.last_seq,
+                seen_seq: position.seen_seq,
+                muted_until: position.muted_until,
+                changed: message.created,
+                last,
+                floors,
+            };
+            let row = self.row(&listed).with(typing, ticks);
+            self.lines([(list, row)].into_iter()).into()
+        })
+    }
+
+    /// A line for everyone: each page knows by itself which room it shows.
+    fn row(&self, listed: &LobbyRoom) -> RowView {
+        RowView::room(listed, None, self.eyes())
+    }
+
+    /// Takes note of what `news` changes in the lobby; it goes out with the next frame of it.
+    pub(super) fn note_for_lobby(&mut self, news: &Arc<News>) {
+        match &news.event {
+            Event::SessionEnded { .. }
+            | Event::PresenceChanged { .. }
+            | Event::PrivacyChanged { .. }
+            | Event::ReceiptsSwitched { .. } => {}
             Event::PersonJoined { person, .. } if person.id == self.user => {}
-            Event::PersonJoined { .. } => self.people.push(event.clone()),
+            Event::PersonJoined { .. } => self.people.push(news.event.clone()),
             Event::RoomCreated { room } => self.stale_rooms.push(room.clone()),
             Event::RoomRead {
                 room,
@@ -121,13 +180,22 @@ impl Reader {
                 if *user == self.user {
                     let position = self.position_mut(*room);
                     position.is_member = true;
-                    position.read_seq = position.read_seq.max(*read_seq);
+                    position.seen_seq = *read_seq;
                     position.last_seq = position.last_seq.max(*read_seq);
                     self.stale.entry(*room).or_default();
                 }
             }
+            Event::RoomMarked { room, seen_seq, .. } => {
+                self.position_mut(*room).seen_seq = *seen_seq;
+                self.stale.entry(*room).or_default();
+            }
+            Event::RoomMuted { room, until, .. } => {
+                self.position_mut(*room).muted_until = *until;
+                self.stale.entry(*room).or_default();
+            }
             Event::TypingStarted { person, .. } if person.id == self.user => {}
             Event::TypingStarted { room, person } => self.typing.started(room, person),
+            Event::TypingStopped { room, user } => self.typing.stopped(room.id, *user),
             Event::FloorsMoved {
                 room,
                 floors,
@@ -135,15 +203,12 @@ impl Reader {
             } => {
                 let mine = newest.filter(|newest| newest.author == self.user);
                 if let Some(newest) = mine {
-                    let ticks = Ticks::of(newest.seq, newest.has_audience, *floors);
+                    let floors = floors.seen_by(self.site.app.chat.sees_reads(self.privacy));
+                    let ticks = Ticks::of(newest.seq, newest.audience, floors);
                     self.stale_ticks.insert(*room, ticks);
                 }
             }
-            Event::MessagePosted {
-                room,
-                message,
-                floors,
-            } => {
+            Event::MessagePosted { room, message, .. } => {
                 let mine = message.author.id == self.user;
                 self.typing.stopped(room.id, message.author.id);
                 let in_view = self.room.as_ref().is_some_and(|open| open.id == room.id);
@@ -151,80 +216,80 @@ impl Reader {
                 let position = self.position_mut(room.id);
                 position.is_member |= mine || is_direct;
                 if mine {
-                    position.read_seq = position.read_seq.max(message.seq);
+                    position.seen_seq = message.seq;
                 }
                 if !mine && (position.is_member || in_view) {
                     self.sent.insert(room.id, message.seq);
                 }
-                self.note_line(room, message, *floors);
+                self.note_line(news, room, message);
             }
-            Event::MessageEdited {
-                room,
-                message,
-                floors,
+            Event::MessageEdited { room, message, .. }
+            | Event::MessageDeleted { room, message, .. } => self.note_line(news, room, message),
+        }
+    }
+
+    /// Rooms whose muting has ended count again.
+    pub(super) fn note_mutes_ended(&mut self, now: UnixMillis) {
+        let before = std::mem::replace(&mut self.mutes_at, now);
+        for position in &self.positions {
+            if position.is_muted(before) && !position.is_muted(now) {
+                self.stale.entry(position.room).or_default();
             }
-            | Event::MessageDeleted {
-                room,
-                message,
-                floors,
-            } => self.note_line(room, message, *floors),
         }
     }
 
     /// The room's line changes if this is its newest message.
-    fn note_line(&mut self, room: &Arc<Room>, message: &Arc<Message>, floors: Floors) {
+    fn note_line(&mut self, news: &Arc<News>, room: &Room, message: &Message) {
         let position = self.position_mut(room.id);
         if message.seq >= position.last_seq {
             position.last_seq = message.seq;
-            let line = (room.clone(), message.clone(), floors);
             self.stale_ticks.remove(&room.id);
-            self.stale.insert(room.id, Some(line));
+            self.stale.insert(room.id, Some(news.clone()));
         }
     }
 
     /// A frame of lines alone.
     pub(super) fn lobby_frame(&self, rows: Vec<(&'static str, RowView)>) -> Utf8Bytes {
-        self.lobby_frame_with(rows, Vec::new(), Vec::new(), Vec::new())
+        let mut frame = self.lines(rows.into_iter());
+        frame += &self.lobby_end(Vec::new(), Vec::new(), Vec::new());
+        frame.into()
     }
 
-    fn lobby_frame_with(
+    fn lines(&self, rows: impl Iterator<Item = (&'static str, RowView)>) -> String {
+        let templates = &self.site.templates;
+        rows.map(|(list, row)| templates.render("live/_line.html", Line { list, row }))
+            .collect()
+    }
+
+    fn count(&self, room: RoomId) -> Count {
+        let position = self.position(room);
+        Count {
+            id: room,
+            count: position.unread(),
+            muted: position.is_muted(self.site.app.clock.now()),
+        }
+    }
+
+    /// What every lobby frame ends with: counts and other small changes, its time, the page's title.
+    fn lobby_end(
         &self,
-        rows: Vec<(&'static str, RowView)>,
-        counts: Vec<(RoomId, i64)>,
+        counts: Vec<Count>,
         ticks: Vec<PreviewTicks>,
         typing: Vec<TypingWords>,
-    ) -> Utf8Bytes {
-        let rows = rows
-            .into_iter()
-            .map(|(list, row)| Line { list, row })
-            .collect();
-        let counts = counts
-            .into_iter()
-            .map(|(id, count)| Count { id, count })
-            .collect();
-        let total = self.positions.iter().map(Position::unread).sum();
-        let name = self
-            .room
-            .as_ref()
-            .map(|room| RoomView::new(room, self.user).name);
-        let (at, title) = (
-            self.site.app.clock.now(),
-            page::title(total, name.as_deref()),
-        );
-        self.site
-            .templates
-            .render(
-                "live/_lobby.html",
-                LobbyFrame {
-                    rows,
-                    counts,
-                    ticks,
-                    typing,
-                    at,
-                    title,
-                },
-            )
-            .into()
+    ) -> String {
+        let now = self.site.app.clock.now();
+        let told = self.positions.iter().filter(|it| !it.is_muted(now));
+        let total = told.map(Position::unread).sum();
+        let room = self.room.as_ref();
+        let name = room.map(|room| RoomView::new(room, self.user).name);
+        let frame = LobbyFrame {
+            counts,
+            ticks,
+            typing,
+            at: now,
+            title: page::title(total, name.as_deref()),
+        };
+        self.site.templates.render("live/_lobby.html", frame)
     }
 
     fn position(&self, room: RoomId) -> Position {
@@ -241,5 +306,13 @@ impl Reader {
                 at
             });
         &mut self.positions[at]
+    }
+}
+
+/// The list that a room's line belongs to.
+fn list(room: &Room) -> &'static str {
+    match room.kind {
+        RoomKind::Public { .. } => "rooms",
+        RoomKind::Direct { .. } => "chats",
     }
 }

@@ -17,17 +17,18 @@ use super::{
 };
 use crate::{
     clock::UnixMillis,
-    domain::{accounts::Sessions, messages::CatchUp, receipts::Position},
+    domain::{accounts::Sessions, messages::CatchUp, presence::Visit, receipts::Position},
     error::{Error, Result},
     ids::{Rev, RoomId, Seq, UserId},
     realtime::{Event, News, Subscription, Topic},
-    records::{Floors, Message, Room, Ticks},
+    records::{Floors, Message, Privacy, Room, Ticks, User},
 };
 
 mod asked;
 mod connections;
 mod frames;
 mod lobby;
+mod presence;
 mod typing;
 pub mod websocket;
 
@@ -40,15 +41,19 @@ use typing::Typing;
 /// How much older than the page's own time a change may be and still be sent again: two machines' clocks may differ.
 const CLOCKS_DIFFER: Duration = Duration::from_secs(10);
 
-/// The variant of what is the same for everybody; no variant of a message has this number.
-const FLOORS: u64 = u64::MAX;
+/// The variants of how far everybody has come, for who sees how far others have read and who does not. No variant of
+/// a message has these numbers.
+const FLOORS: [u64; 2] = [u64::MAX - 1, u64::MAX];
 
 /// One open page: who looks, by which calendar, at which room, and how far they have seen it.
 #[derive(Debug)]
 pub struct Reader {
     site: Arc<Site>,
     user: UserId,
+    privacy: Privacy,
     session: Id,
+    /// Others see that this person is here as long as this page is.
+    _visit: Visit,
     zone: Zone,
     room: Option<Arc<Room>>,
     rev: Rev,
@@ -64,23 +69,30 @@ pub struct Reader {
     /// What this page has been sent and has not yet said it received.
     sent: BTreeMap<RoomId, Seq>,
     floors: Floors,
+    /// News of the floors that goes out with the next lobby frame.
+    stale_floors: Option<Arc<News>>,
     today: Date,
+    /// When it was last looked which rooms are muted no longer.
+    mutes_at: UnixMillis,
 }
 
 impl Reader {
     /// A reader of `room` (or of the lobby alone) who has seen the room up to `rev`.
     pub fn new(
         site: Arc<Site>,
-        (user, session): (UserId, Id),
+        (user, session): (&User, Id),
         zone: Zone,
         room: Option<Arc<Room>>,
         rev: Rev,
     ) -> Self {
-        let today = zone.day(site.app.clock.now());
+        let now = site.app.clock.now();
         Self {
-            today,
+            today: zone.day(now),
+            mutes_at: now,
+            _visit: site.app.chat.enter(user),
             site,
-            user,
+            user: user.person.id,
+            privacy: user.privacy,
             session,
             zone,
             room,
@@ -94,6 +106,7 @@ impl Reader {
             typing: Typing::default(),
             sent: BTreeMap::new(),
             floors: Floors::default(),
+            stale_floors: None,
         }
     }
 
@@ -130,6 +143,7 @@ impl Reader {
             let view = LobbyView::new(&lobby, self.room.as_ref().map(|room| room.id), self.eyes());
             frames.push(self.lobby_frame(view.into_rows()));
         }
+        frames.push(self.here_frame().await?);
         Ok(frames)
     }
 
@@ -147,14 +161,18 @@ impl Reader {
     }
 
     /// Takes one piece of news; returns the frame that must go out for it now, if any.
-    pub async fn take(&mut self, news: &News) -> Result<Option<Utf8Bytes>> {
-        self.note_for_lobby(&news.event);
+    pub async fn take(&mut self, news: &Arc<News>) -> Result<Option<Utf8Bytes>> {
+        self.note_for_lobby(news);
+        if let Some(frame) = self.take_presence(news).await? {
+            return Ok(Some(frame));
+        }
         if self.room.is_none() || news.event.room() != self.room.as_ref().map(|room| room.id) {
             return Ok(None);
         }
         if let Event::FloorsMoved { floors, .. } = &news.event {
             self.floors = self.floors.max(*floors);
-            return Ok(Some(news.shared(FLOORS, || self.floors_frame())));
+            self.stale_floors = Some(news.clone());
+            return Ok(None);
         }
         let Some((room, message, floors)) = news.event.message() else {
             return Ok(None);
@@ -185,9 +203,11 @@ impl Reader {
         self.site.app.chat.note_delivered(self.user, rooms);
     }
 
-    /// After midnight: what the chips and lines of the last week are called now.
+    /// Once in a while: rooms that are muted no longer and, after midnight, what the chips and lines of the last week
+    /// are called now.
     pub async fn take_new_day(&mut self) -> Result<Vec<Utf8Bytes>> {
         let now = self.site.app.clock.now();
+        self.note_mutes_ended(now);
         let today = self.zone.day(now);
         if today == std::mem::replace(&mut self.today, today) {
             return Ok(Vec::new());
@@ -241,7 +261,9 @@ impl Reader {
     /// The shared fragment of one changed message.
     fn message_frame(&self, news: &News, room: &Room, message: &Message) -> Utf8Bytes {
         let mine = message.author.id == self.user;
-        let variant = u64::from(self.zone.key()) << 1 | u64::from(mine);
+        let sees_reads = self.site.app.chat.sees_reads(self.privacy);
+        let variant =
+            u64::from(self.zone.key()) << 2 | u64::from(sees_reads) << 1 | u64::from(mine);
         news.shared(variant, || {
             let (messages, rev) = ([MessageView::new(room, message, self.eyes())], message.rev);
             self.site
@@ -259,7 +281,9 @@ impl Reader {
 
     /// How far everybody in the room has come: the page turns its ticks by it, however many they are.
     fn floors_frame(&self) -> Utf8Bytes {
-        let Floors { delivered, read } = self.floors;
+        let Floors { delivered, read } = self
+            .floors
+            .seen_by(self.site.app.chat.sees_reads(self.privacy));
         self.site
             .templates
             .render("live/_floors.html", FloorsFrame { delivered, read })
@@ -272,6 +296,17 @@ impl Reader {
             zone: &self.zone,
             now: self.site.app.clock.now(),
             floors: self.floors,
+            sees_reads: self.site.app.chat.sees_reads(self.privacy),
+            presence: Some(self.site.app.chat.presence()).filter(|_| self.privacy.presence),
+        }
+    }
+}
+
+/// Whoever was typing on this page is so no longer.
+impl Drop for Reader {
+    fn drop(&mut self) {
+        if let Some(room) = self.room.take() {
+            self.site.app.chat.stop_typing(room, self.user);
         }
     }
 }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use tokio::time::Instant;
 
 use crate::{
-    domain::presence::TYPING,
+    domain::typing::TYPING,
     ids::{RoomId, UserId},
     records::{Person, Room, RoomKind},
 };
@@ -40,7 +40,7 @@ impl Typing {
         }
     }
 
-    /// Their message is here.
+    /// Their message is here, or they are gone.
     pub fn stopped(&mut self, room: RoomId, person: UserId) {
         self.forget(room, |(known, _)| known.id != person);
     }

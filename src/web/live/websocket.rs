@@ -89,7 +89,7 @@ pub async fn live(
     let upgrade = req.take_upgrade().map_err(|_| Problem::Malformed)?;
     let reader = Reader::new(
         site.clone(),
-        (user.id(), user.session()),
+        (user.user(), user.session()),
         look.zone,
         room,
         rev,

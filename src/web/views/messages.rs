@@ -37,7 +37,7 @@ pub struct MessageView {
     iso: String,
     permalink: String,
     state: &'static str,
-    has_audience: bool,
+    counts: Option<&'static str>,
 }
 
 /// The chip before the first message of a day.
@@ -80,8 +80,8 @@ impl MessageView {
             time: eyes.zone.time(message.created),
             iso: iso(message.created),
             permalink: format!("/rooms/{}?at={}", room.id, message.seq),
-            state: Ticks::of(message.seq, message.has_audience, eyes.floors).as_str(),
-            has_audience: message.has_audience,
+            state: Ticks::of(message.seq, message.audience, eyes.seen(eyes.floors)).as_str(),
+            counts: message.audience.most().map(Ticks::as_str),
         }
     }
 }

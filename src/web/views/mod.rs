@@ -6,15 +6,18 @@ use serde::Serialize;
 use super::{page::hue, zone::Zone};
 use crate::{
     clock::UnixMillis,
+    domain::presence::Presence,
     ids::UserId,
     records::{Floors, Room, RoomKind},
 };
 
 mod messages;
+mod receipts;
 mod rooms;
 
 pub use messages::{ComposerView, HistoryView, MessageView, MessagesFrame};
-pub use rooms::{LobbyView, RoomView, RowView};
+pub use receipts::InfoView;
+pub use rooms::{LobbyView, MenuView, RoomView, RowView, SeenView};
 
 /// For whom something is rendered: who, by which calendar, and when.
 #[derive(Debug, Clone, Copy)]
@@ -27,6 +30,22 @@ pub struct Eyes<'a> {
     pub now: UnixMillis,
     /// How far everybody in the room looked at has come.
     pub floors: Floors,
+    /// Whether they see how far others have read.
+    pub sees_reads: bool,
+    /// Who is here, if they see it.
+    pub presence: Option<&'a Presence>,
+}
+
+impl Eyes<'_> {
+    /// How far everybody has come, as far as the viewer sees it.
+    fn seen(&self, floors: Floors) -> Floors {
+        floors.seen_by(self.sees_reads)
+    }
+
+    /// Whether the viewer sees that somebody is here.
+    pub fn is_online(&self, user: UserId) -> bool {
+        self.presence.is_some_and(|here| here.is_online(user))
+    }
 }
 
 /// A moment, for people and for machines.

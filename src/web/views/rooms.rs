@@ -10,6 +10,8 @@ use crate::{
     clock::UnixMillis,
     domain::{
         body,
+        presence::Seen,
+        receipts::Mute,
         rooms::{Lobby, LobbyRoom},
     },
     ids::{RoomId, UserId},
@@ -30,6 +32,55 @@ pub struct RoomView {
     initials: String,
     hue: i64,
     subtitle: &'static str,
+    presence: Option<SeenView>,
+    muted: Option<String>,
+}
+
+/// Whether the other one of a direct room is here, or when they last were; empty when that is not known or not shown.
+#[derive(Debug, Default, Clone, Serialize)]
+pub struct SeenView {
+    online: bool,
+    words: String,
+}
+
+impl SeenView {
+    /// What `eyes` see of `seen`.
+    pub fn new(seen: Option<Seen>, eyes: Eyes<'_>) -> Self {
+        match seen.filter(|_| eyes.presence.is_some()) {
+            None => Self::default(),
+            Some(Seen::Online) => Self {
+                online: true,
+                words: "online".into(),
+            },
+            Some(Seen::Last(at)) => Self {
+                online: false,
+                words: eyes.zone.seen_label(at, eyes.now),
+            },
+        }
+    }
+}
+
+/// `rooms/_menu.html`: what can be done with a room.
+#[derive(Debug, Serialize)]
+pub struct MenuView {
+    id: RoomId,
+    muted: Option<String>,
+}
+
+impl MenuView {
+    /// The menu of a room that is muted until then.
+    pub fn new(id: RoomId, muted_until: UnixMillis, eyes: Eyes<'_>) -> Self {
+        let muted = muted(muted_until, eyes);
+        Self { id, muted }
+    }
+}
+
+/// Until when a room is muted, in words, if it is.
+fn muted(until: UnixMillis, eyes: Eyes<'_>) -> Option<String> {
+    (until > eyes.now).then(|| match until {
+        Mute::FOR_EVER => "Muted".into(),
+        until => format!("Muted {}", eyes.zone.until_label(until, eyes.now)),
+    })
 }
 
 impl RoomView {
@@ -47,7 +98,20 @@ impl RoomView {
             name,
             hue,
             subtitle,
+            presence: None,
+            muted: None,
         }
+    }
+
+    /// With what stands beside its name while it is open.
+    pub fn opened(
+        mut self,
+        presence: Option<SeenView>,
+        muted_until: UnixMillis,
+        eyes: Eyes<'_>,
+    ) -> Self {
+        (self.presence, self.muted) = (presence, muted(muted_until, eyes));
+        self
     }
 }
 
@@ -57,7 +121,7 @@ pub struct LobbyView {
     chats: Vec<RowView>,
     rooms: Vec<RowView>,
     people: Vec<RowView>,
-    /// Unread messages in all of them.
+    /// Unread messages in all of them that are not muted.
     pub total: i64,
     at: UnixMillis,
 }
@@ -71,7 +135,7 @@ impl LobbyView {
         };
         for listed in &lobby.rooms {
             let row = RowView::room(listed, open, eyes);
-            view.total += row.unread;
+            view.total += if row.muted { 0 } else { row.unread };
             match listed.room.kind {
                 RoomKind::Direct { .. } => view.chats.push(row),
                 RoomKind::Public { .. } => view.rooms.push(row),
@@ -83,7 +147,7 @@ impl LobbyView {
         view.people = lobby
             .people
             .iter()
-            .map(|(person, joined)| RowView::person(person, *joined))
+            .map(|(person, joined)| RowView::person(person, *joined, eyes))
             .collect();
         view
     }
@@ -118,6 +182,8 @@ pub struct RowView {
     sort: i64,
     open: bool,
     typing: String,
+    muted: bool,
+    online: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -143,15 +209,19 @@ impl RowView {
             name,
             hue,
             href: Some(format!("/rooms/{}", room.id)),
-            preview: last.map(|last| preview(room, last, listed.floors, eyes.user)),
+            preview: last.map(|last| preview(room, last, eyes.seen(listed.floors), eyes.user)),
             time: last.map(|last| TimeView {
                 label: eyes.zone.lobby_label(last.created, eyes.now),
                 iso: iso(last.created),
             }),
-            unread: (listed.last_seq.0 - listed.read_seq.0).max(0),
+            unread: (listed.last_seq.0 - listed.seen_seq.0).max(0),
             sort: last.map_or(listed.changed, |last| last.created).0,
             open: open == Some(room.id),
             typing: String::new(),
+            muted: listed.muted_until > eyes.now,
+            online: room
+                .peer(eyes.user)
+                .is_some_and(|peer| eyes.is_online(peer.id)),
         }
     }
 
@@ -165,7 +235,7 @@ impl RowView {
     }
 
     /// The line of somebody not written to yet.
-    pub fn person(person: &Person, joined: UnixMillis) -> Self {
+    pub fn person(person: &Person, joined: UnixMillis, eyes: Eyes<'_>) -> Self {
         Self {
             id: None,
             person: Some(person.id),
@@ -180,6 +250,8 @@ impl RowView {
             sort: joined.0,
             open: false,
             typing: String::new(),
+            muted: false,
+            online: eyes.is_online(person.id),
         }
     }
 }
@@ -196,6 +268,6 @@ fn preview(room: &Room, message: &Message, floors: Floors, user: UserId) -> Prev
         mine,
         author: by_name.then(|| message.author.name.to_string()),
         deleted: message.body.is_none(),
-        state: Ticks::of(message.seq, message.has_audience, floors).as_str(),
+        state: Ticks::of(message.seq, message.audience, floors).as_str(),
     }
 }

@@ -31,10 +31,10 @@ impl Ear {
         }))
     }
 
-    /// Listens until everybody in the room has come as far as this.
+    /// Listens until everybody in the room has come as far as this, or further.
     pub async fn hears_floors(&mut self, delivered: u64, read: u64) {
-        let wanted = Some(Floors { delivered, read });
-        while floors_in(&self.next().await) != wanted {}
+        let is_there = |floors: Floors| floors.delivered >= delivered && floors.read >= read;
+        while !floors_in(&self.next().await).is_some_and(is_there) {}
     }
 
     /// Listens until the ticks before the room's preview say this.
