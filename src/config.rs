@@ -71,6 +71,10 @@ pub struct Config {
     #[arg(long, env = "TERTULIA_LIMITS", value_enum, default_value = "on")]
     pub limits: Switch,
 
+    /// Receipts, badges, typing and presence on live pages; off is for load tests only, to see what they cost
+    #[arg(long, env = "TERTULIA_SIGNALS", value_enum, default_value = "on")]
+    pub signals: Switch,
+
     /// How log lines look
     #[command(flatten)]
     pub log: LogConfig,

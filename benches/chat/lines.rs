@@ -71,7 +71,7 @@ impl Line {
         self.send(&frame).await
     }
 
-    /// Waits for the next text frame; pings are answered.
+    /// Waits for the next text frame; pings are answered with what they bear, as browsers do: that is a receipt.
     pub async fn text(&mut self) -> Result<&[u8]> {
         loop {
             match self.frame() {
@@ -80,7 +80,15 @@ impl Line {
                     start,
                     end,
                 }) => return Ok(&self.buffer[start..end]),
-                Some(Frame { opcode: 9, .. }) => self.send(&[0x8A, 0x80, 0, 0, 0, 0]).await?,
+                Some(Frame {
+                    opcode: 9,
+                    start,
+                    end,
+                }) => {
+                    let mut pong = vec![0x8A, 0x80 | (end - start) as u8, 0, 0, 0, 0];
+                    pong.extend(&self.buffer[start..end]);
+                    self.send(&pong).await?;
+                }
                 Some(Frame {
                     opcode: 8,
                     start,

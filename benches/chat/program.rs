@@ -35,6 +35,13 @@ impl Program {
         Self::start(program, &serving(data, "127.0.0.1:0")).await
     }
 
+    /// Starts Tertulia on this data without receipts, badges and presence either.
+    pub async fn serve_without_signals(program: &Path, data: &Path) -> Result<Self> {
+        let mut arguments = serving(data, "127.0.0.1:0");
+        arguments.extend(["--signals", "off"].map(Into::into));
+        Self::start(program, &arguments).await
+    }
+
     /// Starts it anew on the same data and address, so that its memory holds nothing from before.
     pub async fn begin_afresh(&mut self, program: &Path, data: &Path) -> Result<()> {
         self.child.kill()?;

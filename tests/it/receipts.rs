@@ -176,7 +176,12 @@ async fn a_bulk_read_of_hundreds_is_one_frame() {
     };
     assert_eq!(floors_in(told[0]), Some(all));
     // With it come a line of the lobby and the title, but no list of messages.
-    assert!(told[0].len() < 2_000, "{} bytes: {}", told[0].len(), told[0]);
+    assert!(
+        told[0].len() < 2_000,
+        "{} bytes: {}",
+        told[0].len(),
+        told[0]
+    );
 }
 
 #[tokio::test]

@@ -17,6 +17,7 @@ use super::{
 };
 use crate::{
     clock::UnixMillis,
+    config::Switch,
     domain::{accounts::Sessions, messages::CatchUp, presence::Visit, receipts::Position},
     error::{Error, Result},
     ids::{Rev, RoomId, Seq, UserId},
@@ -132,7 +133,11 @@ impl Reader {
         self.positions = self.site.app.chat.positions(self.user).await?;
         let unreached = |it: &&Position| it.is_member && it.delivered_seq < it.last_seq;
         let unreached = self.positions.iter().filter(unreached);
-        self.sent = unreached.map(|it| (it.room, it.last_seq)).collect();
+        let has_signals = self.has_signals();
+        self.sent = unreached
+            .filter(|_| has_signals)
+            .map(|it| (it.room, it.last_seq))
+            .collect();
         let lobby = self
             .site
             .app
@@ -162,16 +167,18 @@ impl Reader {
 
     /// Takes one piece of news; returns the frame that must go out for it now, if any.
     pub async fn take(&mut self, news: &Arc<News>) -> Result<Option<Utf8Bytes>> {
-        self.note_for_lobby(news);
-        if let Some(frame) = self.take_presence(news).await? {
-            return Ok(Some(frame));
+        if self.has_signals() {
+            self.note_for_lobby(news);
+            if let Some(frame) = self.take_presence(news).await? {
+                return Ok(Some(frame));
+            }
         }
         if self.room.is_none() || news.event.room() != self.room.as_ref().map(|room| room.id) {
             return Ok(None);
         }
         if let Event::FloorsMoved { floors, .. } = &news.event {
             self.floors = self.floors.max(*floors);
-            self.stale_floors = Some(news.clone());
+            self.stale_floors = self.has_signals().then(|| news.clone());
             return Ok(None);
         }
         let Some((room, message, floors)) = news.event.message() else {
@@ -288,6 +295,10 @@ impl Reader {
             .templates
             .render("live/_floors.html", FloorsFrame { delivered, read })
             .into()
+    }
+
+    fn has_signals(&self) -> bool {
+        self.site.app.config.signals == Switch::On
     }
 
     fn eyes(&self) -> Eyes<'_> {
