@@ -7,6 +7,7 @@ pub mod browser;
 pub mod focus;
 pub mod live;
 pub mod process;
+pub mod proxy;
 pub mod scripts;
 pub mod sight;
 pub mod snapshots;
