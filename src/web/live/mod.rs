@@ -26,12 +26,17 @@ use crate::{
 
 mod asked;
 mod connections;
+mod entrance;
+mod feed;
 mod frames;
 mod lobby;
+pub mod sse;
+mod totals;
 mod typing;
 pub mod websocket;
 
-pub use connections::{Connection, Connections};
+use connections::Connection;
+pub use connections::{Connections, Transport};
 
 use frames::{DayName, DaysFrame, FloorsFrame, Resync};
 use lobby::Stale;

@@ -4,6 +4,7 @@
 pub mod actor;
 pub mod ask;
 pub mod browser;
+pub mod dice;
 pub mod focus;
 pub mod live;
 pub mod process;
@@ -11,6 +12,7 @@ pub mod proxy;
 pub mod scripts;
 pub mod sight;
 pub mod snapshots;
+pub mod stream;
 pub mod ticks;
 
 use std::future::Future;
