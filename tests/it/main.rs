@@ -17,6 +17,7 @@ mod rooms;
 mod safety;
 mod slow;
 mod sse;
+mod stopping;
 mod support;
 mod tidy;
 mod typing;
