@@ -34,6 +34,8 @@ pub struct App {
     pub chat: Chat,
     /// Who is signed in.
     pub sessions: Arc<Sessions>,
+    /// Says that the server takes leave: live connections end, what is asked is still answered.
+    pub draining: CancellationToken,
     /// Says when it is time to stop.
     pub stopping: CancellationToken,
     /// Everything that runs beside the requests; `close` waits for it.
@@ -59,6 +61,7 @@ impl App {
             clock,
             chat,
             sessions,
+            draining: CancellationToken::new(),
             stopping: CancellationToken::new(),
             tasks: TaskTracker::new(),
             writer,

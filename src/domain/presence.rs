@@ -70,7 +70,7 @@ struct Stay {
 
 /// One live page of somebody's; they are here until the last is dropped, and a little longer.
 #[derive(Debug)]
-pub struct Visit {
+pub struct Attendance {
     presence: Presence,
     user: UserId,
 }
@@ -100,13 +100,13 @@ impl Presence {
     }
 
     /// A page of `user`'s is live from now on.
-    pub(super) fn enter(&self, user: UserId, is_shown: bool) -> Visit {
+    pub(super) fn enter(&self, user: UserId, is_shown: bool) -> Attendance {
         let mut here = self.lock();
         let stay = here.stay(user, is_shown);
         stay.pages += 1;
         stay.until = None;
         drop(here);
-        Visit {
+        Attendance {
             presence: self.clone(),
             user,
         }
@@ -182,7 +182,7 @@ impl Here {
     }
 }
 
-impl Drop for Visit {
+impl Drop for Attendance {
     fn drop(&mut self) {
         let (mut here, left) = (self.presence.lock(), self.presence.clock.now());
         if let Some(stay) = here.people.get_mut(&self.user) {
@@ -201,7 +201,7 @@ impl Chat {
     }
 
     /// A page of `user`'s is live until the answer is dropped.
-    pub fn enter(&self, user: &User) -> Visit {
+    pub fn enter(&self, user: &User) -> Attendance {
         self.presence.enter(user.person.id, user.privacy.presence)
     }
 

@@ -11,7 +11,7 @@ use crate::{
     ids::UserId,
     realtime::Event,
     records::{Privacy, Role, User},
-    store::Store,
+    store::{Store, Write},
 };
 
 /// The name under which it is stored whether anyone sends read receipts.
@@ -49,7 +49,17 @@ impl Chat {
         self.store.update_privacy(user, privacy).await?;
         self.presence.set_shown(user, privacy.presence);
         self.bus.publish(Event::PrivacyChanged { user, privacy });
-        Ok(())
+        self.recount_floors(user).await
+    }
+
+    /// Whoever hides what they read holds nobody's ticks back any more. What was received is said once more: it is
+    /// no news, but makes the writer find out how far everybody in those rooms has come.
+    async fn recount_floors(&self, user: UserId) -> Result<()> {
+        let positions = self.store.positions(user).await?;
+        let rooms = positions.iter().filter(|it| it.is_member);
+        let delivered = rooms.map(|it| ((it.room, user), it.delivered_seq));
+        let again = Write::Delivered(delivered.collect());
+        self.writer.write(again).await.map(|_| ())
     }
 
     /// Shows read receipts to everyone who wants them, or to nobody.

@@ -104,6 +104,23 @@ pub struct Subscription {
     hub: Hub,
 }
 
+/// Tells how many events wait for one reader, from outside.
+#[derive(Debug)]
+pub struct Backlog(Arc<Queue>);
+
+impl Backlog {
+    /// How many wait now.
+    pub fn len(&self) -> usize {
+        let waiting = self.0.waiting.lock();
+        waiting.unwrap_or_else(PoisonError::into_inner).news.len()
+    }
+
+    /// Whether none waits.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
 impl Hub {
     /// Listens to `topics` from now on.
     pub fn subscribe(&self, topics: Vec<Topic>) -> Subscription {
@@ -196,6 +213,11 @@ impl Subscription {
     /// Waits until the queue has overflowed; for whoever is busy with what it took before. Takes nothing.
     pub async fn cut(&self) {
         self.queue.overflow.notified().await;
+    }
+
+    /// What tells others how many events wait.
+    pub fn backlog(&self) -> Backlog {
+        Backlog(self.queue.clone())
     }
 
     fn take(&self) -> Option<Wake> {

@@ -7,4 +7,4 @@ mod hub;
 
 pub use bus::Bus;
 pub use event::{Event, Topic};
-pub use hub::{Hub, News, Subscription, Wake};
+pub use hub::{Backlog, Hub, News, Subscription, Wake};

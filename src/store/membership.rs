@@ -2,7 +2,10 @@
 
 use sea_orm::{ConnectionTrait, FromQueryResult};
 
-use super::{Store, failure, statement, trail};
+use super::{
+    Store, failure, statement,
+    trail::{self, DELIVERED_STEPS, READ_STEPS},
+};
 use crate::{
     clock::UnixMillis,
     error::Result,
@@ -265,10 +268,10 @@ struct SeqRow {
 
 impl ReceiptRow {
     fn receipt(self, seq: Seq) -> Receipt {
-        let when = |has: bool, trail: &str| has.then(|| trail::when(trail, seq));
+        let when = |has: bool, trail: &str, kept| has.then(|| trail::when(trail, kept, seq));
         Receipt {
-            read: when(self.has_read, &self.read_trail),
-            delivered: when(self.has_received, &self.delivered_trail),
+            read: when(self.has_read, &self.read_trail, READ_STEPS),
+            delivered: when(self.has_received, &self.delivered_trail, DELIVERED_STEPS),
             person: Person {
                 id: UserId(self.user_id),
                 name: self.name.into(),

@@ -8,9 +8,9 @@ use crate::{clock::UnixMillis, ids::Seq};
 /// How many characters a step takes.
 const STEP: usize = 18;
 /// How many steps are kept of how far somebody has read: exact times for what they read lately.
-const READ_STEPS: usize = 16;
+pub(super) const READ_STEPS: usize = 16;
 /// How many are kept of how far they were reached; deliveries are gathered, so these last longer.
-const DELIVERED_STEPS: usize = 8;
+pub(super) const DELIVERED_STEPS: usize = 8;
 
 /// When somebody came to a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,15 +44,14 @@ pub(super) fn read(new: &str) -> String {
     appended("memberships.read_trail", new, READ_STEPS)
 }
 
-/// When `seq` was reached, by the steps kept; `None` when they do not say.
-pub(super) fn when(trail: &str, seq: Seq) -> Option<When> {
-    let full = [READ_STEPS, DELIVERED_STEPS].map(|steps| steps * STEP);
+/// When `seq` was reached, by a trail of which so many steps are `kept`; `None` when they do not say.
+pub(super) fn when(trail: &str, kept: usize, seq: Seq) -> Option<When> {
     let mut steps = trail.as_bytes().chunks_exact(STEP).filter_map(parse);
     let first = steps.next()?;
     if first.0 >= seq {
-        return Some(match full.contains(&trail.len()) {
-            true => When::By(first.1),
-            false => When::At(first.1),
+        return Some(match trail.len() < kept * STEP {
+            true => When::At(first.1),
+            false => When::By(first.1),
         });
     }
     let step = steps.find(|(to, _)| *to >= seq);
@@ -83,17 +82,23 @@ mod tests {
     fn a_message_was_read_with_the_first_step_that_reaches_it() {
         let trail = trail(&[(3, 100), (7, 200)]);
         let at = |second: i64| Some(When::At(UnixMillis(second * 1000)));
-        assert_eq!(when(&trail, Seq(1)), at(100));
-        assert_eq!(when(&trail, Seq(4)), at(200));
-        assert_eq!(when(&trail, Seq(8)), None, "not reached");
-        assert_eq!(when("", Seq(1)), None, "nothing is known");
+        assert_eq!(when(&trail, READ_STEPS, Seq(1)), at(100));
+        assert_eq!(when(&trail, READ_STEPS, Seq(4)), at(200));
+        assert_eq!(when(&trail, READ_STEPS, Seq(8)), None, "not reached");
+        assert_eq!(when("", READ_STEPS, Seq(1)), None, "nothing is known");
     }
 
     #[test]
     fn once_the_oldest_step_was_cut_off_its_time_is_an_upper_bound() {
         let steps: Vec<_> = (1..=READ_STEPS as i64).map(|n| (10 * n, n)).collect();
         let trail = trail(&steps);
-        assert_eq!(when(&trail, Seq(5)), Some(When::By(UnixMillis(1000))));
-        assert_eq!(when(&trail, Seq(11)), Some(When::At(UnixMillis(2000))));
+        assert_eq!(
+            when(&trail, READ_STEPS, Seq(5)),
+            Some(When::By(UnixMillis(1000)))
+        );
+        assert_eq!(
+            when(&trail, READ_STEPS, Seq(11)),
+            Some(When::At(UnixMillis(2000)))
+        );
     }
 }

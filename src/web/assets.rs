@@ -20,9 +20,10 @@ use crate::error::Error;
 struct Files;
 
 /// The script is one file, because htmx must not start before its extensions have registered.
-const SCRIPT: [&str; 4] = [
+const SCRIPT: [&str; 5] = [
     "vendor/htmx-4.0.1/htmx.min.js",
     "vendor/htmx-4.0.1/hx-ws.min.js",
+    "vendor/htmx-4.0.1/hx-sse.min.js",
     "vendor/htmx-4.0.1/hx-upsert.min.js",
     "js/tertulia.js",
 ];

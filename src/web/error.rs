@@ -42,6 +42,9 @@ pub enum Problem {
     /// The request is for a host that this is not.
     #[error("misdirected request")]
     Misdirected,
+    /// The server is about to stop; another one, or the same anew, takes over.
+    #[error("stopping")]
+    Stopping,
 }
 
 impl ResponseError for Problem {
@@ -62,6 +65,7 @@ impl ResponseError for Problem {
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Unsupported => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Misdirected => StatusCode::MISDIRECTED_REQUEST,
+            Self::Stopping => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 }
@@ -126,6 +130,7 @@ impl Problem {
                 "Wrong address",
                 "This server does not answer under that name.",
             ),
+            Self::Stopping => ("Back in a moment", "The server is being restarted."),
         }
     }
 
@@ -134,7 +139,9 @@ impl Problem {
             Self::Chat(Error::TooMany { retry_after }) => {
                 Some((*retry_after).max(Duration::from_secs(1)))
             }
-            Self::Chat(Error::Unavailable(_) | Error::Unknown) => Some(Duration::from_secs(2)),
+            Self::Chat(Error::Unavailable(_) | Error::Unknown) | Self::Stopping => {
+                Some(Duration::from_secs(2))
+            }
             _ => None,
         }
     }
@@ -164,7 +171,7 @@ struct ErrorPage<'a> {
 /// The answer to a request that failed: a page, a fragment, or the way to the sign-in page. Faults of ours are logged here.
 pub fn render(site: &Site, wants: &Wants, request_id: &str, problem: &Problem) -> Response {
     let status = problem.status();
-    if status.is_server_error() {
+    if status.is_server_error() && !matches!(problem, Problem::Stopping) {
         tracing::error!(request.id = request_id, status = status.as_u16(), error = %problem, "a request failed");
     }
     if let (Problem::SignedOut, Wants::Page { path: Some(path) }) = (problem, wants) {

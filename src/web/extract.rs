@@ -233,13 +233,18 @@ pub struct ClientAddress(pub IpAddr);
 impl ClientAddress {
     /// Read from a request's head.
     pub fn of(site: &Site, req: &Request) -> Self {
+        Self(network(Self::exact(site, req)))
+    }
+
+    /// The address itself, not its network.
+    pub fn exact(site: &Site, req: &Request) -> IpAddr {
         let RemoteAddr(addr) = req.remote_addr();
         let peer = addr
             .as_socket_addr()
             .map_or(IpAddr::from([0, 0, 0, 0]), std::net::SocketAddr::ip)
             .to_canonical();
         if !site.app.config.trusted_proxies.contains(&peer) {
-            return Self(network(peer));
+            return peer;
         }
         let mut forwarded = req
             .headers()
@@ -250,7 +255,7 @@ impl ClientAddress {
             .next_back()
             .and_then(|list| list.rsplit(',').next())
             .and_then(|it| it.trim().parse().ok());
-        Self(network(last.unwrap_or(peer)))
+        last.unwrap_or(peer)
     }
 }
 

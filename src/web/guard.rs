@@ -109,7 +109,7 @@ fn is_ours(site: &Site, host: &str) -> bool {
 }
 
 /// Whether a page of another origin is behind a change: by `Sec-Fetch-Site` or by `Origin` against the host.
-fn is_cross_site(headers: &HeaderMap, host: &str) -> bool {
+pub fn is_cross_site(headers: &HeaderMap, host: &str) -> bool {
     let text = |name: HeaderName| {
         headers
             .get(name)

@@ -17,7 +17,7 @@ pub fn healthz() -> &'static str {
 
 #[handler]
 pub async fn readyz(Data(site): Data<&Arc<Site>>) -> Response {
-    let draining = site.app.stopping.is_cancelled();
+    let draining = site.app.draining.is_cancelled();
     let database = if site.app.chat.ping().await.is_ok() {
         "ok"
     } else {

@@ -10,12 +10,14 @@ use poem::{
     post,
 };
 use quick_cache::sync::Cache;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tower_sessions::session::Id;
 
 use crate::{
     app::{App, StartError},
     config::PublicUrl,
+    ids::UserId,
     records::User,
 };
 
@@ -47,8 +49,12 @@ use limits::Limits;
 use live::Connections;
 use templates::Templates;
 
-/// How long a request that is running may take to finish once the server stops.
-const LAST_ANSWERS: Duration = Duration::from_secs(15);
+/// How long live connections may take to end once the server is to stop, the last close frames included.
+const LAST_FRAMES: Duration = Duration::from_secs(12);
+/// How long a request that is running may then take to finish.
+const LAST_ANSWERS: Duration = Duration::from_secs(8);
+/// How long committing what was accepted may take after that.
+const LAST_COMMITS: Duration = Duration::from_secs(8);
 /// How often the rate limits forget who has been quiet.
 const FORGET: Duration = Duration::from_secs(60);
 /// How many signed-in people are remembered between two looks into the database, and for how long:
@@ -86,6 +92,11 @@ impl SignedIn {
 
     fn remove(&self, id: &Id) {
         self.0.remove(id);
+    }
+
+    /// Forgets somebody in all of their browsers: what they let others see has changed.
+    fn forget(&self, user: UserId) {
+        self.0.retain(|_, (known, _)| known.person.id != user);
     }
 }
 
@@ -130,6 +141,9 @@ fn routes() -> Route {
             post(receipts::mark_unread),
         )
         .at("/live", get(live::websocket::live))
+        .at("/live/events", get(live::sse::events))
+        .at("/live/received", post(live::sse::received))
+        .at("/live/session", get(live::sse::session))
         .at("/healthz", get(health::healthz))
         .at("/readyz", get(health::readyz))
         .at("/assets/:fingerprint/*path", get(health::asset))
@@ -181,35 +195,47 @@ impl Server {
         &self.url
     }
 
-    /// Answers until `stop` is cancelled; then takes no more connections, answers what is running,
-    /// closes live connections with 1012, commits what was accepted and closes the database.
+    /// Answers until `stop` is cancelled. Then it says that it is not ready, closes live connections with 1012, takes
+    /// no more connections, answers what is running, commits what was accepted and closes the database: all of it
+    /// within half a minute.
     ///
     /// # Errors
     /// When the network fails as a whole.
     pub async fn run(self, stop: CancellationToken) -> io::Result<()> {
         let Self { site, door, .. } = self;
-        let stopping = site.app.stopping.clone();
         site.app.tasks.spawn(forget_quiet(site.clone()));
         site.app.tasks.spawn(prepare(site.clone()));
-        let endpoint = endpoint(&site);
-        let stopped = async move {
-            stop.cancelled().await;
-            stopping.cancel();
-        };
+        let drained = drain(site.clone(), stop);
         let server = poem::Server::new_with_acceptor(door);
         let served = server
-            .run_with_graceful_shutdown(endpoint, stopped, Some(LAST_ANSWERS))
+            .run_with_graceful_shutdown(endpoint(&site), drained, Some(LAST_ANSWERS))
             .await;
-        site.app.stopping.cancel();
-        site.app.tasks.close();
-        site.app.tasks.wait().await;
-        match Arc::try_unwrap(site) {
-            Ok(site) => site.app.close().await,
-            Err(_) => tracing::warn!(
-                "a request outlived the server; the database closes with the process"
-            ),
+        if timeout(LAST_COMMITS, close(site)).await.is_err() {
+            tracing::error!("the database did not take everything in time");
         }
         served
+    }
+}
+
+/// Waits for `stop`; then ends when the live connections have ended, which leave one after the other.
+async fn drain(site: Arc<Site>, stop: CancellationToken) {
+    stop.cancelled().await;
+    site.app.draining.cancel();
+    if timeout(LAST_FRAMES, site.connections.gone()).await.is_err() {
+        tracing::warn!("some live connections did not end in time");
+    }
+}
+
+/// Ends what runs beside the requests, and commits what was accepted.
+async fn close(site: Arc<Site>) {
+    site.app.stopping.cancel();
+    site.app.tasks.close();
+    site.app.tasks.wait().await;
+    match Arc::try_unwrap(site) {
+        Ok(site) => site.app.close().await,
+        Err(_) => {
+            tracing::warn!("a request outlived the server; the database closes with the process");
+        }
     }
 }
 

@@ -99,7 +99,7 @@ pub async fn set_privacy(
         presence: form.presence.is_some(),
     };
     site.app.chat.set_privacy(user.id(), privacy).await?;
-    site.signed_in.remove(&user.session());
+    site.signed_in.forget(user.id());
     Ok(redirect("/settings?saved=1"))
 }
 

@@ -248,7 +248,7 @@ async fn lobby_frame((mut reader, subscription): (Reader, Subscription)) -> Stri
     for news in news {
         reader.take(&news).await.expect("it is shown");
     }
-    reader.take_lobby().to_string()
+    reader.take_lobby().expect("there is news").to_string()
 }
 
 fn on_disk() -> BTreeSet<String> {

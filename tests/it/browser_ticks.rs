@@ -4,7 +4,7 @@ use crate::support::browser::{Chromium, Window, nobody_complains};
 use crate::support::{PASSWORD, Person, RoomId, Town};
 
 /// Signs in through the form, with an account that is there.
-async fn at_a_window(chromium: &Chromium, person: &Person) -> Window {
+pub async fn at_a_window(chromium: &Chromium, person: &Person) -> Window {
     let window = chromium.window(person.url()).await;
     window.goes("/signin").await;
     window.writes("input[name=username]", person.name()).await;
@@ -16,7 +16,7 @@ async fn at_a_window(chromium: &Chromium, person: &Person) -> Window {
 }
 
 /// Opens a room from the lobby.
-async fn opens(window: &Window, room: RoomId, name: &str) {
+pub async fn opens(window: &Window, room: RoomId, name: &str) {
     window.clicks(&format!("#room-{room} a")).await;
     window.reads("#room-name", name).await;
 }

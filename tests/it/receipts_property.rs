@@ -1,9 +1,8 @@
-//! Receipts whatever the order of things: random posts, reads, deliveries, first visits and restarts against a
-//! model that remembers who was in the room when.
+//! Receipts whatever the order of things: random posts, reads, deliveries, first visits, marks, switches of what
+//! others see, reconnects and restarts against a model.
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
 
 use clap::Parser;
 use tempfile::TempDir;
@@ -13,108 +12,15 @@ use tertulia::config::Config;
 use tertulia::domain::body::MessageBody;
 use tertulia::domain::messages::Key;
 use tertulia::ids::{Seq, UserId};
-use tertulia::records::{Audience, Floors, Person, Room, Ticks};
+use tertulia::records::{Person, Privacy, Ticks};
 
+use crate::receipts_model::Told;
 use crate::support::actor::new_key;
+use crate::support::dice::Dice;
 use crate::support::{NOON, PASSWORD};
 
 const RUNS: u64 = 40;
 const STEPS: usize = 60;
-
-/// Random numbers that come again with their seed (SplitMix64).
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((mixed ^ (mixed >> 31)) % sides as u64) as usize
-    }
-
-    /// A place in a room that ends at `last`, its beginning included.
-    fn place(&mut self, last: i64) -> i64 {
-        self.roll(last as usize + 1) as i64
-    }
-}
-
-/// One person in a room, as far as the model saw it happen.
-#[derive(Debug, Clone, Copy, PartialEq)]
-struct Member {
-    joined: i64,
-    delivered: i64,
-    read: i64,
-}
-
-/// What happened in one room.
-struct Told {
-    room: Arc<Room>,
-    /// The people who may be in it.
-    admitted: Vec<usize>,
-    members: BTreeMap<usize, Member>,
-    /// Who wrote the messages, from the first on.
-    authors: Vec<usize>,
-    floors: Floors,
-}
-
-impl Told {
-    fn last(&self) -> i64 {
-        self.authors.len() as i64
-    }
-
-    fn posts(&mut self, who: usize) {
-        let before = self.last();
-        self.authors.push(who);
-        let member = self.members.entry(who).or_insert(Member {
-            joined: before,
-            delivered: 0,
-            read: 0,
-        });
-        (member.delivered, member.read) = (before + 1, before + 1);
-    }
-
-    fn reads(&mut self, who: usize, seq: i64) {
-        let last = self.last();
-        let member = self.members.entry(who).or_insert(Member {
-            joined: last,
-            delivered: last,
-            read: last,
-        });
-        member.read = member.read.max(seq.min(last));
-        member.delivered = member.delivered.max(member.read);
-    }
-
-    fn receives(&mut self, who: usize, seq: i64) {
-        if let Some(member) = self.members.get_mut(&who) {
-            member.delivered = member.delivered.max(seq);
-        }
-    }
-
-    /// Everybody but the author who was in the room before the message.
-    fn audience(&self, seq: i64) -> Vec<Member> {
-        let author = self.authors[seq as usize - 1];
-        let others = self.members.iter().filter(|(who, _)| **who != author);
-        others
-            .map(|(_, member)| *member)
-            .filter(|member| member.joined < seq)
-            .collect()
-    }
-
-    /// The ticks of a message, from nothing but what each of its audience did.
-    fn ticks(&self, seq: i64) -> Ticks {
-        let audience = self.audience(seq);
-        if audience.is_empty() {
-            Ticks::Sent
-        } else if audience.iter().all(|member| member.read >= seq) {
-            Ticks::Read
-        } else if audience.iter().all(|member| member.delivered >= seq) {
-            Ticks::Delivered
-        } else {
-            Ticks::Sent
-        }
-    }
-}
 
 async fn opens(data: &Path) -> App {
     let folder = data.to_str().expect("a path in UTF-8");
@@ -152,21 +58,15 @@ async fn set_out(app: &App, seed: u64, town: &[Person]) -> (Vec<Person>, Vec<Tol
     ids.push(chat.expect("both are there"));
     let mut rooms = Vec::new();
     for (n, id) in ids.into_iter().enumerate() {
-        let start = Member {
-            joined: 0,
-            delivered: 0,
-            read: 0,
-        };
         let room = app.chat.room_for(first, id).await;
-        rooms.push(Told {
-            room: room.expect("it is there"),
-            admitted: (0..if n == 2 { 2 } else { 4 }).collect(),
-            members: (0..if n == 2 { 2 } else { 0 })
-                .map(|who| (who, start))
-                .collect(),
-            authors: Vec::new(),
-            floors: Floors::default(),
+        let room = room.expect("it is there");
+        rooms.push(match n {
+            2 => Told::new(room, vec![0, 1], &[0, 1]),
+            _ => Told::new(room, vec![0, 1, 2, 3], &[]),
         });
+    }
+    for person in &people {
+        send_receipts(app, person, true).await;
     }
     (people, rooms)
 }
@@ -190,16 +90,32 @@ async fn post_at_once(app: &App, told: &mut Told, people: &[Person], authors: &[
         let who = people.iter().position(|person| person.id == author);
         told.posts(who.expect("one of them"));
         assert_eq!(seq.0, told.last(), "no hole");
-        assert_eq!(audience, audience_of(told, seq.0), "{seq}");
+        assert_eq!(audience, told.audience_then(seq.0), "{seq}");
     }
 }
 
+async fn send_receipts(app: &App, person: &Person, receipts: bool) {
+    let privacy = Privacy {
+        receipts,
+        ..Privacy::default()
+    };
+    let changed = app.chat.set_privacy(person.id, privacy).await;
+    changed.expect("it is stored");
+}
+
 /// One thing that somebody does, in words for whoever looks into a failing run.
-async fn step(app: &App, dice: &mut Dice, people: &[Person], told: &mut Told) -> String {
+async fn step(
+    app: &App,
+    dice: &mut Dice,
+    people: &[Person],
+    rooms: &mut [Told],
+    at: usize,
+) -> String {
+    let told = &mut rooms[at];
     let who = told.admitted[dice.roll(told.admitted.len())];
     let user = people[who].id;
-    match dice.roll(10) {
-        0..3 => {
+    match dice.roll(40) {
+        0..12 => {
             let several = 1 + dice.roll(3);
             let authors: Vec<_> = (0..several)
                 .map(|_| told.admitted[dice.roll(told.admitted.len())])
@@ -207,13 +123,33 @@ async fn step(app: &App, dice: &mut Dice, people: &[Person], told: &mut Told) ->
             post_at_once(app, told, people, &authors).await;
             format!("{authors:?} post at once")
         }
-        3..6 => {
+        12..22 => {
             // Sometimes further than the room goes.
             let seq = dice.place(told.last() + 2).max(1);
             let read = app.chat.mark_read(told.room.clone(), user, Seq(seq));
             read.await.expect("it is stored");
             told.reads(who, seq);
             format!("{who} reads up to {seq}")
+        }
+        22..26 => {
+            let seq = dice.place(told.last()).max(1);
+            let marked = app.chat.mark_unread(&told.room, user, Seq(seq));
+            marked.await.expect("it is stored");
+            told.marks(who, seq);
+            format!("{who} marks as unread from {seq}")
+        }
+        26..28 => {
+            let receipts = dice.roll(2) == 0;
+            send_receipts(app, &people[who], receipts).await;
+            rooms.iter_mut().for_each(|told| told.sends(who, receipts));
+            format!("{who} sends receipts: {receipts}")
+        }
+        28..30 => {
+            come_back(app, user).await;
+            for told in rooms {
+                told.receives(who, told.last());
+            }
+            format!("{who} comes back")
         }
         _ => {
             let mut received = Vec::new();
@@ -231,6 +167,15 @@ async fn step(app: &App, dice: &mut Dice, people: &[Person], told: &mut Told) ->
     }
 }
 
+/// A page that was away receives all that it missed, in every room.
+async fn come_back(app: &App, user: UserId) {
+    let positions = app.chat.positions(user).await.expect("they can be read");
+    let missed = positions.iter().filter(|it| it.is_member);
+    let missed = missed.map(|it| (it.room, it.last_seq)).collect();
+    app.chat.note_delivered(user, missed);
+    app.chat.commit_deliveries().await.expect("it is stored");
+}
+
 /// Holds what the app knows against what the model saw.
 async fn compare(app: &App, people: &[Person], told: &mut Told) {
     for who in &told.admitted {
@@ -240,12 +185,12 @@ async fn compare(app: &App, people: &[Person], told: &mut Told) {
         let here = here.expect("the room is theirs");
         let member = told.members.get(who).copied();
         let seen = member.map(|_| (here.delivered_seq.0, here.seen_seq.0));
-        let wanted = member.map(|member| (member.delivered, member.read));
-        assert_eq!(seen, wanted, "delivered to and read by {who}");
+        let wanted = member.map(|member| (member.delivered, member.seen()));
+        assert_eq!(seen, wanted, "delivered to and seen by {who}");
         assert_eq!(here.is_member, member.is_some());
         assert_eq!(here.last_seq.0, told.last());
-        let read = member.map_or(0, |member| member.read);
-        assert_eq!(here.unread(), told.last() - read, "unread by {who}");
+        let seen = member.map_or(0, |member| member.seen());
+        assert_eq!(here.unread(), told.last() - seen, "unread by {who}");
         assert!(here.seen_seq <= here.delivered_seq && here.delivered_seq <= here.last_seq);
     }
     let floors = app.chat.floors(&told.room).await;
@@ -257,16 +202,9 @@ async fn compare(app: &App, people: &[Person], told: &mut Told) {
     );
     told.floors = floors;
     for seq in 1..=told.last() {
-        let shown = Ticks::of(Seq(seq), audience_of(told, seq), floors);
+        let floors = floors.seen_by(told.author_sees_reads(seq));
+        let shown = Ticks::of(Seq(seq), told.audience_then(seq), floors);
         assert_eq!(shown, told.ticks(seq), "the ticks of {seq}");
-    }
-}
-
-/// Everybody here sends read receipts.
-fn audience_of(told: &Told, seq: i64) -> Audience {
-    match told.audience(seq).is_empty() {
-        true => Audience::Nobody,
-        false => Audience::Readers,
     }
 }
 
@@ -275,7 +213,7 @@ async fn compare_stored(app: &App, told: &Told) {
     for seq in 1..=told.last() {
         let stored = app.chat.message(&told.room, Seq(seq)).await;
         let stored = stored.expect("it is there");
-        assert_eq!(stored.audience, audience_of(told, seq));
+        assert_eq!(stored.audience, told.audience_then(seq));
     }
 }
 
@@ -308,10 +246,10 @@ async fn ticks_are_those_recounted_from_everybody_whatever_the_order_of_things()
         for _ in 0..STEPS {
             let at = dice.roll(rooms.len());
             run.steps.push(format!("in room {at}, unfinished"));
-            let told = &mut rooms[at];
-            let what = step(&app, &mut dice, &people, told).await;
+            let what = step(&app, &mut dice, &people, &mut rooms, at).await;
             *run.steps.last_mut().expect("this step") = format!("in room {at}: {what}");
-            compare(&app, &people, told).await;
+            rooms.iter_mut().for_each(Told::notes_what_is_read);
+            compare(&app, &people, &mut rooms[at]).await;
             if dice.roll(STEPS * 4) == 0 {
                 app.close().await;
                 app = opens(data.path()).await;

@@ -60,6 +60,31 @@ async fn an_outsider_never_learns_who_types_in_a_chat_of_two() {
 }
 
 #[tokio::test]
+async fn whoever_types_and_goes_is_typing_no_longer_at_once() {
+    let town = Town::start().await;
+    let (ada, ben) = (town.person("ada").await, town.person("ben").await);
+    let chat = ada.opens_chat_with(&ben).await;
+    let mut in_chat = ben.listens_from_now(chat).await.settled().await;
+    let mut in_lobby = ben.listens_in_the_lobby().await.settled().await;
+    let hers = ada.listens_from_now(chat).await.settled().await;
+    let typed = std::time::Instant::now();
+    types(&ada, chat).await;
+    in_chat.hears(">typing…<").await;
+    in_lobby.hears(">typing…<").await;
+    drop(hers.stays_open());
+    in_chat
+        .hears("role=\"status\" hx-swap-oob=\"true\"></p>")
+        .await;
+    let frame = in_lobby.hears(&format!("typing-{chat}")).await;
+    assert!(!frame.contains("typing…"), "{frame}");
+    let took = typed.elapsed();
+    assert!(
+        took < std::time::Duration::from_secs(5),
+        "not by waiting: {took:?}"
+    );
+}
+
+#[tokio::test]
 async fn a_hundred_a_second_are_too_many() {
     let town = Town::with(&["--limits", "on"]).await;
     let ada = town.person("ada").await;

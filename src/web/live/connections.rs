@@ -1,47 +1,410 @@
-//! How many live connections each person has in this process. It knows nothing of what they carry.
+//! The live connections of this process: how many each person has, what the administrator sees of them, and a word
+//! to one of them from outside. It knows nothing of what they carry.
 
 use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    collections::{BTreeMap, HashMap},
+    net::IpAddr,
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
 };
 
-use crate::ids::UserId;
+use tokio::{sync::Notify, time::Instant};
+use tower_sessions::session::Id;
 
-/// How many live connections each person has in this process.
+use super::totals::Totals;
+use crate::{
+    clock::UnixMillis,
+    ids::UserId,
+    realtime::Backlog,
+    records::{Person, Room},
+};
+
+/// How many streams one session may have: browsers open six connections to a host over HTTP/1.1, and the others are
+/// needed for everything else.
+const MOST_STREAMS: usize = 3;
+/// How far apart connections are closed when the server stops, on average, and how long that takes at most: those who
+/// come back then come one after the other.
+const APART: Duration = Duration::from_millis(5);
+const LONGEST_SPREAD: Duration = Duration::from_secs(10);
+
+/// How news reaches a page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transport {
+    /// Over a WebSocket.
+    WebSocket,
+    /// Over a stream of server-sent events.
+    Sse,
+}
+
+impl Transport {
+    /// As logs, metrics and tables spell it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::WebSocket => "websocket",
+            Self::Sse => "sse",
+        }
+    }
+}
+
+/// All live connections of this process.
 #[derive(Debug, Clone, Default)]
-pub struct Connections(Arc<Mutex<HashMap<UserId, usize>>>);
+pub struct Connections(Arc<Shared>);
 
-/// One person's live connection, counted until it is dropped.
+#[derive(Debug, Default)]
+struct Shared {
+    all: Mutex<All>,
+    empty: Notify,
+}
+
+#[derive(Debug, Default)]
+struct All {
+    last: u64,
+    open: BTreeMap<u64, Arc<Facts>>,
+    by_person: HashMap<UserId, Vec<u64>>,
+    totals: Totals,
+}
+
+/// Who opens a connection, where, how and from where.
+#[derive(Debug, Clone)]
+pub struct Opening {
+    /// Who.
+    pub person: Person,
+    /// By which session.
+    pub session: Id,
+    /// The open room; none in the lobby.
+    pub room: Option<Arc<Room>>,
+    /// How.
+    pub transport: Transport,
+    /// From where.
+    pub from: IpAddr,
+    /// When.
+    pub since: UnixMillis,
+}
+
+/// What is known of one open connection.
+#[derive(Debug)]
+pub struct Facts {
+    /// Its number in this process.
+    pub id: u64,
+    /// Who opened it, and where.
+    pub opening: Opening,
+    opened: Instant,
+    bytes: AtomicU64,
+    heard: AtomicI64,
+    backlog: OnceLock<Backlog>,
+    answer: AtomicU32,
+    parked: AtomicBool,
+    signal: Notify,
+}
+
+impl Facts {
+    /// How many bytes it was sent.
+    pub fn bytes(&self) -> u64 {
+        self.bytes.load(Relaxed)
+    }
+
+    /// When the browser last answered; nothing if it never did.
+    pub fn heard(&self) -> Option<UnixMillis> {
+        Some(UnixMillis(self.heard.load(Relaxed))).filter(|at| at.0 > 0)
+    }
+
+    /// How many events wait for it.
+    pub fn queued(&self) -> usize {
+        self.backlog.get().map_or(0, Backlog::len)
+    }
+}
+
+/// What a connection is told from outside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signal {
+    /// The browser has received what it was asked about under this number.
+    Received(u32),
+    /// Newer pages of the same session took its place.
+    Parked,
+}
+
+/// One live connection, counted and known until it is dropped.
 #[derive(Debug)]
 pub struct Connection {
     all: Connections,
-    user: UserId,
+    facts: Arc<Facts>,
+    ended: OnceLock<&'static str>,
 }
 
 impl Connections {
-    /// Counts one more connection of `user`, unless they have `most` already.
-    pub fn open(&self, user: UserId, most: usize) -> Option<Connection> {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = all.entry(user).or_default();
-        if *count >= most {
+    /// Counts one more connection, unless its person has `most` already. The oldest stream of a session that has
+    /// enough of them is parked.
+    pub fn open(&self, opening: Opening, most: usize) -> Option<Connection> {
+        let mut all = self.lock();
+        let All {
+            last,
+            open,
+            by_person,
+            totals,
+        } = &mut *all;
+        let theirs = by_person.entry(opening.person.id).or_default();
+        if theirs.len() >= most {
             return None;
         }
-        *count += 1;
+        if opening.transport == Transport::Sse {
+            park_oldest(open, theirs, opening.session);
+        }
+        *last += 1;
+        theirs.push(*last);
+        totals.opened(opening.transport);
+        let facts = Arc::new(Facts {
+            id: *last,
+            opening,
+            opened: Instant::now(),
+            bytes: AtomicU64::default(),
+            heard: AtomicI64::default(),
+            backlog: OnceLock::new(),
+            answer: AtomicU32::default(),
+            parked: AtomicBool::default(),
+            signal: Notify::new(),
+        });
+        open.insert(*last, facts.clone());
+        drop(all);
+        log(&facts, "live connection opened");
         Some(Connection {
             all: self.clone(),
-            user,
+            facts,
+            ended: OnceLock::new(),
         })
+    }
+
+    /// Passes on that `user` has received what their connection `id` was asked about. Of anybody else's it is not true.
+    pub fn received(&self, user: UserId, id: u64, number: u32) {
+        let found = self.lock().open.get(&id).cloned();
+        if let Some(facts) = found.filter(|facts| facts.opening.person.id == user) {
+            facts.answer.store(number, Relaxed);
+            facts.signal.notify_one();
+        }
+    }
+
+    /// What is known of all that are open, oldest first, and of all there ever were.
+    pub fn survey(&self) -> (Vec<Arc<Facts>>, Totals) {
+        let all = self.lock();
+        let open: Vec<_> = all.open.values().cloned().collect();
+        (open, all.totals.clone())
+    }
+
+    /// In which time all that are open now are to be closed when the server stops.
+    pub fn spread(&self) -> Duration {
+        let open = u32::try_from(self.lock().open.len()).unwrap_or(u32::MAX);
+        APART.saturating_mul(open).min(LONGEST_SPREAD)
+    }
+
+    /// Waits until none is open.
+    pub async fn gone(&self) {
+        loop {
+            let empty = self.0.empty.notified();
+            if self.lock().open.is_empty() {
+                return;
+            }
+            empty.await;
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, All> {
+        self.0.all.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Parks the oldest streams of a session, so that one more is not too many.
+fn park_oldest(open: &BTreeMap<u64, Arc<Facts>>, theirs: &[u64], session: Id) {
+    let streams = theirs.iter().filter_map(|id| open.get(id)).filter(|facts| {
+        let same = facts.opening.session == session && facts.opening.transport == Transport::Sse;
+        same && !facts.parked.load(Relaxed)
+    });
+    let streams: Vec<_> = streams.collect();
+    for oldest in streams
+        .iter()
+        .take((streams.len() + 1).saturating_sub(MOST_STREAMS))
+    {
+        oldest.parked.store(true, Relaxed);
+        oldest.signal.notify_one();
+    }
+}
+
+impl Connection {
+    /// Its number in this process.
+    pub fn id(&self) -> u64 {
+        self.facts.id
+    }
+
+    /// Lets the administrator see what waits for it.
+    pub fn watch(&self, backlog: Backlog) {
+        // It is set once: a connection listens once.
+        let _ = self.facts.backlog.set(backlog);
+    }
+
+    /// Notes that so many bytes went out.
+    pub fn sent(&self, bytes: usize) {
+        self.facts.bytes.fetch_add(bytes as u64, Relaxed);
+    }
+
+    /// Notes that the browser has answered.
+    pub fn heard(&self, now: UnixMillis) {
+        self.facts.heard.store(now.0, Relaxed);
+    }
+
+    /// Notes why it ends; without a word, the browser has gone.
+    pub fn ends(&self, why: &'static str) {
+        // The first reason is the one that counts.
+        let _ = self.ended.set(why);
+    }
+
+    /// Waits for a word from outside. Dropping the future loses nothing.
+    pub async fn signal(&self) -> Signal {
+        loop {
+            if self.facts.parked.load(Relaxed) {
+                return Signal::Parked;
+            }
+            match self.facts.answer.swap(0, Relaxed) {
+                0 => self.facts.signal.notified().await,
+                number => return Signal::Received(number),
+            }
+        }
     }
 }
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        let mut all = self.all.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = all.get_mut(&self.user) {
-            *count -= 1;
-            if *count == 0 {
-                all.remove(&self.user);
+        let Facts { id, opening, .. } = &*self.facts;
+        let why = self.ended.get().copied().unwrap_or("gone");
+        let mut all = self.all.lock();
+        all.open.remove(id);
+        if let Some(theirs) = all.by_person.get_mut(&opening.person.id) {
+            theirs.retain(|it| it != id);
+            if theirs.is_empty() {
+                all.by_person.remove(&opening.person.id);
             }
         }
+        all.totals
+            .closed(opening.transport, why, self.facts.bytes());
+        if all.open.is_empty() {
+            self.all.0.empty.notify_waiters();
+        }
+        drop(all);
+        let (took, bytes) = (self.facts.opened.elapsed(), self.facts.bytes());
+        log_end(&self.facts, why, took, bytes);
+    }
+}
+
+fn log(facts: &Facts, what: &'static str) {
+    let Opening {
+        person,
+        room,
+        transport,
+        from,
+        ..
+    } = &facts.opening;
+    let room = room.as_ref().map(|room| room.id.0);
+    let transport = transport.as_str();
+    tracing::info!(live.id = facts.id, user = person.id.0, room, transport, %from, "{what}");
+}
+
+fn log_end(facts: &Facts, why: &'static str, took: Duration, bytes: u64) {
+    let Opening {
+        person,
+        room,
+        transport,
+        ..
+    } = &facts.opening;
+    let room = room.as_ref().map(|room| room.id.0);
+    let (transport, seconds) = (transport.as_str(), took.as_secs_f32());
+    tracing::info!(
+        live.id = facts.id,
+        user = person.id.0,
+        room,
+        transport,
+        why,
+        seconds,
+        bytes,
+        "live connection closed"
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn opening(user: i64, session: i128, transport: Transport) -> Opening {
+        let person = Person {
+            id: UserId(user),
+            name: "Ada".into(),
+        };
+        let from = IpAddr::from([127, 0, 0, 1]);
+        Opening {
+            person,
+            session: Id(session),
+            room: None,
+            transport,
+            from,
+            since: UnixMillis(1),
+        }
+    }
+
+    #[tokio::test]
+    async fn the_oldest_stream_of_a_session_is_parked_and_no_other() {
+        let all = Connections::default();
+        let open = |session| {
+            all.open(opening(1, session, Transport::Sse), 50)
+                .expect("there is room")
+        };
+        let socket = all
+            .open(opening(1, 7, Transport::WebSocket), 50)
+            .expect("there is room");
+        let (first, elsewhere, second, third) = (open(7), open(8), open(7), open(7));
+        let parked = |it: &Connection| it.facts.parked.load(Relaxed);
+        assert!(!parked(&first), "three may stay");
+        let fourth = open(7);
+        assert_eq!(first.signal().await, Signal::Parked);
+        let others = [&socket, &elsewhere, &second, &third, &fourth];
+        assert!(!others.into_iter().any(parked));
+    }
+
+    #[tokio::test]
+    async fn an_answer_reaches_the_connection_it_is_for_and_only_from_its_person() {
+        let all = Connections::default();
+        let hers = all
+            .open(opening(1, 7, Transport::Sse), 50)
+            .expect("there is room");
+        all.received(UserId(2), hers.id(), 5);
+        all.received(UserId(1), hers.id() + 1, 5);
+        all.received(UserId(1), hers.id(), 6);
+        assert_eq!(hers.signal().await, Signal::Received(6));
+    }
+
+    #[tokio::test]
+    async fn nobody_has_more_than_their_share_and_who_leaves_makes_room() {
+        let all = Connections::default();
+        let one = all
+            .open(opening(1, 7, Transport::WebSocket), 1)
+            .expect("the first");
+        assert!(all.open(opening(1, 7, Transport::WebSocket), 1).is_none());
+        assert!(all.open(opening(2, 8, Transport::WebSocket), 1).is_some());
+        one.ends("too slow");
+        drop(one);
+        all.gone().await;
+        let (open, totals) = all.survey();
+        assert!(open.is_empty());
+        assert_eq!(totals.of(Transport::WebSocket).opened, 2);
+        assert_eq!(totals.ended["too slow"], 1);
+    }
+
+    #[test]
+    fn few_connections_close_quickly_and_many_one_after_the_other() {
+        let all = Connections::default();
+        let open = |_| all.open(opening(1, 7, Transport::WebSocket), usize::MAX);
+        let some: Vec<_> = (0..100).map(open).collect();
+        assert_eq!(all.spread(), Duration::from_millis(500));
+        let more: Vec<_> = (0..4_000).map(open).collect();
+        assert_eq!(all.spread(), Duration::from_secs(10));
+        drop((some, more));
     }
 }

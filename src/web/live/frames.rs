@@ -13,6 +13,9 @@ use crate::{
     },
 };
 
+/// Says that the line stands, to the page's script, which sees no pings.
+pub(super) const BEAT: &str = r#"<span id="beat" hidden hx-swap-oob="true"></span>"#;
+
 /// `live/_resync.html`: the newest page afresh.
 #[derive(Serialize)]
 pub(super) struct Resync {

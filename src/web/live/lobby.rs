@@ -54,13 +54,13 @@ impl Reader {
     }
 
     /// What changed since the last one: how far everybody in the open room has come, and the lines of the lobby.
-    pub fn take_lobby(&mut self) -> Utf8Bytes {
+    pub fn take_lobby(&mut self) -> Option<Utf8Bytes> {
         self.next_lobby = Instant::now() + LOBBY_PACE;
         // First, so that a line rendered below does not still name somebody who has just been forgotten.
         let typing = self.typing.take();
         let floors = self.take_floors();
         if typing.is_empty() && self.is_lobby_quiet() {
-            return floors.unwrap_or_default();
+            return floors;
         }
         let mut frame = floors.map_or_else(String::new, |floors| floors.as_str().into());
         frame += &self.take_new_lines();
@@ -84,7 +84,7 @@ impl Reader {
         });
         let (ticks, typing) = (ticks.collect(), typing.collect());
         frame += &self.lobby_end(counts, ticks, typing);
-        frame.into()
+        Some(frame.into())
     }
 
     /// The frame of how far everybody in the open room has come, if that is news.

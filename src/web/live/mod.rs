@@ -18,7 +18,7 @@ use super::{
 use crate::{
     clock::UnixMillis,
     config::Switch,
-    domain::{accounts::Sessions, messages::CatchUp, presence::Visit, receipts::Position},
+    domain::{accounts::Sessions, messages::CatchUp, presence::Attendance, receipts::Position},
     error::{Error, Result},
     ids::{Rev, RoomId, Seq, UserId},
     realtime::{Event, News, Subscription, Topic},
@@ -27,13 +27,18 @@ use crate::{
 
 mod asked;
 mod connections;
+mod entrance;
+mod feed;
 mod frames;
 mod lobby;
 mod presence;
+pub mod sse;
+mod totals;
 mod typing;
 pub mod websocket;
 
-pub use connections::{Connection, Connections};
+use connections::Connection;
+pub use connections::{Connections, Transport};
 
 use frames::{DayName, DaysFrame, FloorsFrame, Resync};
 use lobby::Stale;
@@ -54,7 +59,7 @@ pub struct Reader {
     privacy: Privacy,
     session: Id,
     /// Others see that this person is here as long as this page is.
-    _visit: Visit,
+    _attendance: Attendance,
     zone: Zone,
     room: Option<Arc<Room>>,
     rev: Rev,
@@ -90,7 +95,7 @@ impl Reader {
         Self {
             today: zone.day(now),
             mutes_at: now,
-            _visit: site.app.chat.enter(user),
+            _attendance: site.app.chat.enter(user),
             site,
             user: user.person.id,
             privacy: user.privacy,

@@ -1,40 +1,37 @@
 //! The live channel over WebSocket: all checks before the upgrade, then one task per connection.
 //!
-//! The task drains its queue, feeds every frame, flushes once. It never waits for anyone else, and nobody for it.
+//! The task takes what is due, feeds every frame, flushes once. It never waits for anyone else, and nobody for it.
 
 use std::{sync::Arc, time::Duration};
 
 use futures_util::{SinkExt, StreamExt};
 use poem::{
     OnUpgrade, Request, Response, Upgraded, handler,
-    http::{HeaderMap, HeaderName, StatusCode, header},
+    http::{HeaderName, StatusCode, header},
     web::Data,
 };
-use serde::Deserialize;
-use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout};
+use tokio::time::timeout;
 use tokio_tungstenite::{
     WebSocketStream,
     tungstenite::{
-        Error as WsError, Message as Frame, Utf8Bytes,
+        Error as WsError, Message, Utf8Bytes,
         error::CapacityError,
         handshake::derive_accept_key,
         protocol::{CloseFrame, Role, WebSocketConfig, frame::coding::CloseCode},
     },
 };
 
-use super::{Connection, Reader, asked::Asked};
-use crate::{
-    clock::UnixMillis,
-    error::Error,
-    ids::{Rev, RoomId},
-    realtime::Wake,
-    web::{
-        Site,
-        error::Problem,
-        extract::{CurrentUser, Look},
-        forms::Query,
-        guard::is_origin_of,
-    },
+use super::{
+    connections::{Connection, Transport},
+    entrance::{self, Position},
+    feed::{self, Feed, Frame, Visit},
+};
+use crate::web::{
+    Site,
+    error::Problem,
+    extract::{CurrentUser, Look},
+    forms::Query,
+    guard::is_origin_of,
 };
 
 /// Nothing that a browser sends here is larger; a larger frame is refused from its head.
@@ -45,16 +42,8 @@ const MOST_OUTBOUND: usize = 256 * 1024;
 const READ_BUFFER: usize = 1024;
 /// How long a reader may leave a full socket unread.
 const FLUSH: Duration = Duration::from_secs(10);
-/// How often a ping goes out; whoever has not answered when the second next is due is gone.
-const PING: Duration = Duration::from_secs(25);
-
-/// Which room, and how far the page has seen it and the lobby.
-#[derive(Deserialize)]
-pub struct Position {
-    room: Option<String>,
-    rev: Option<String>,
-    at: Option<String>,
-}
+/// Behind how many beats in a row a ping may stay unanswered; then the browser is gone.
+const MOST_UNANSWERED: u32 = 2;
 
 #[handler]
 pub async fn live(
@@ -64,39 +53,10 @@ pub async fn live(
     look: Look,
     Query(position): Query<Position>,
 ) -> Result<Response, Problem> {
-    let key = handshake(req.headers())?;
-    let room = match position.room.as_deref() {
-        Some(id) => {
-            let id = RoomId::parse(id).map_err(|_| Error::NotFound)?;
-            Some(site.app.chat.room_for(user.id(), id).await?)
-        }
-        None => None,
-    };
-    let rev = Rev(number(position.rev.as_deref())?);
-    // A page that does not say when it was made gets no lobby lines but those that change from now on.
-    let at = position
-        .at
-        .as_deref()
-        .map_or(Ok(site.app.clock.now().0), |at| number(Some(at)))?;
-    site.limits.connect(user.id())?;
-    let too_many = Error::TooMany {
-        retry_after: Duration::from_secs(30),
-    };
-    let connection = site
-        .connections
-        .open(user.id(), site.limits.most_connections())
-        .ok_or(too_many)?;
+    let key = handshake(req)?;
+    let visit = entrance::admit(site, req, (&user, look), &position, Transport::WebSocket).await?;
     let upgrade = req.take_upgrade().map_err(|_| Problem::Malformed)?;
-    let reader = Reader::new(
-        site.clone(),
-        (user.user(), user.session()),
-        look.zone,
-        room,
-        rev,
-    );
-    site.app
-        .tasks
-        .spawn(serve(upgrade, reader, UnixMillis(at), connection));
+    site.app.tasks.spawn(serve(upgrade, visit));
     let answer = Response::builder().status(StatusCode::SWITCHING_PROTOCOLS);
     let answer = answer
         .header(header::CONNECTION, "upgrade")
@@ -105,14 +65,9 @@ pub async fn live(
 }
 
 /// The answer to the browser's key, if this is a WebSocket's handshake and comes from a page of ours.
-fn handshake(headers: &HeaderMap) -> Result<String, Problem> {
-    let text = |name: HeaderName| {
-        headers
-            .get(name)
-            .and_then(|value| value.to_str().ok())
-            .unwrap_or_default()
-    };
-    if !is_origin_of(text(header::ORIGIN), text(header::HOST)) {
+fn handshake(req: &Request) -> Result<String, Problem> {
+    let text = |name: HeaderName| req.header(name).unwrap_or_default();
+    if !is_origin_of(text(header::ORIGIN), entrance::host(req)) {
         return Err(Problem::CrossSite);
     }
     let upgrades = text(header::CONNECTION)
@@ -127,15 +82,6 @@ fn handshake(headers: &HeaderMap) -> Result<String, Problem> {
     }
 }
 
-fn number(text: Option<&str>) -> Result<i64, Problem> {
-    match text {
-        None | Some("0") => Ok(0),
-        Some(text) => Rev::parse(text)
-            .map(|rev| rev.0)
-            .map_err(|_| Problem::Malformed),
-    }
-}
-
 type Socket = WebSocketStream<Upgraded>;
 
 /// How a connection ended on our side: what to tell the browser, or that the socket is gone.
@@ -144,10 +90,17 @@ enum End {
     Gone,
 }
 
-const TOO_SLOW: End = End::Close(CloseCode::Again, "too slow");
-
-/// The page's script goes to the sign-in page at this code; htmx does not come back after it.
-const SIGNED_OUT: End = End::Close(CloseCode::Policy, "signed out");
+/// The page's script goes to the sign-in page at 1008; at the other codes it comes back.
+impl From<feed::End> for End {
+    fn from(end: feed::End) -> Self {
+        let code = match end {
+            feed::End::SignedOut => CloseCode::Policy,
+            feed::End::Restart => CloseCode::Restart,
+            feed::End::TooSlow | feed::End::TryAgain | feed::End::Parked => CloseCode::Again,
+        };
+        Self::Close(code, end.as_str())
+    }
+}
 
 impl From<WsError> for End {
     fn from(err: WsError) -> Self {
@@ -157,35 +110,30 @@ impl From<WsError> for End {
             }
             WsError::Utf8(_) => Self::Close(CloseCode::Invalid, "not UTF-8"),
             WsError::Protocol(_) => Self::Close(CloseCode::Protocol, "protocol error"),
-            WsError::WriteBufferFull(_) => TOO_SLOW,
+            WsError::WriteBufferFull(_) => feed::End::TooSlow.into(),
             _ => Self::Gone,
         }
     }
 }
 
-impl From<Error> for End {
-    fn from(err: Error) -> Self {
-        tracing::warn!(error = %err, "a live connection could not be brought up to date");
-        Self::Close(CloseCode::Again, "try again")
-    }
-}
-
 /// Ends with the socket, or when the site stops.
-async fn serve(upgrade: OnUpgrade, reader: Reader, at: UnixMillis, connection: Connection) {
+async fn serve(upgrade: OnUpgrade, visit: Visit) {
     let Ok(upgraded) = upgrade.await else { return };
     let config = WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER)
         .max_message_size(Some(MOST_INBOUND))
         .max_frame_size(Some(MOST_INBOUND));
     let mut socket = WebSocketStream::from_raw_socket(upgraded, Role::Server, Some(config)).await;
-    if let Err(End::Close(code, reason)) = Box::pin(talk(&mut socket, reader, at)).await {
+    let (connection, end) = Box::pin(attend(&mut socket, visit)).await;
+    if let Err(End::Close(code, reason)) = end {
+        connection.ends(reason);
         let frame = CloseFrame {
             code,
             reason: Utf8Bytes::from_static(reason),
         };
         // Whoever does not take the close frame in time notices the lost connection instead.
         let _ = timeout(Duration::from_secs(1), async {
-            if socket.send(Frame::Close(Some(frame))).await.is_ok() {
+            if socket.send(Message::Close(Some(frame))).await.is_ok() {
                 while let Some(Ok(_)) = socket.next().await {}
             }
         })
@@ -194,109 +142,71 @@ async fn serve(upgrade: OnUpgrade, reader: Reader, at: UnixMillis, connection: C
     drop(connection);
 }
 
-async fn talk(socket: &mut Socket, mut reader: Reader, at: UnixMillis) -> Result<(), End> {
-    let subscription = reader.subscribe();
-    let stopping = reader.site.app.stopping.clone();
-    if !reader.is_signed_in().await? {
-        return Err(SIGNED_OUT);
+/// Brings everything over until the end; gives the connection back, still counted, with the reason.
+async fn attend(socket: &mut Socket, visit: Visit) -> (Connection, Result<(), End>) {
+    match Feed::open(visit).await {
+        Ok((mut feed, first)) => {
+            let end = talk(socket, &mut feed, first).await;
+            (feed.connection, end)
+        }
+        Err((connection, end)) => (connection, Err(end.into())),
     }
-    let missed = reader.catch_up(at).await?;
-    send(socket, missed).await?;
-    let mut pings = interval_at(Instant::now() + PING, PING);
-    pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
+}
+
+async fn talk(socket: &mut Socket, feed: &mut Feed, first: Vec<Frame>) -> Result<(), End> {
     let mut unanswered = 0;
-    let mut asked = Asked::default();
+    send(socket, &feed.connection, first).await?;
     loop {
-        let due = next_due(&reader, &asked);
         tokio::select! {
             biased;
-            () = stopping.cancelled() => return Err(End::Close(CloseCode::Restart, "restarting")),
-            wake = subscription.next() => {
-                let mut frames = take_news(&mut reader, wake).await?;
-                frames.extend(take_due(&mut reader, &mut asked));
+            due = feed.due() => {
+                let frames = feed.take(due).await?;
+                if frames.iter().any(|frame| matches!(frame, Frame::Beat(_))) {
+                    if unanswered == MOST_UNANSWERED {
+                        return Err(End::Gone);
+                    }
+                    unanswered += 1;
+                }
                 tokio::select! {
                     biased;
-                    sent = send_frames(socket, frames) => sent?,
-                    () = subscription.cut() => return Err(TOO_SLOW),
+                    sent = send(socket, &feed.connection, frames) => sent?,
+                    () = feed.cut() => return Err(feed::End::TooSlow.into()),
                 }
-            }
-            () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
-                send_frames(socket, take_due(&mut reader, &mut asked)).await?;
             }
             inbound = socket.next() => match inbound {
-                None | Some(Ok(Frame::Close(_))) => return Ok(()),
-                Some(Ok(Frame::Pong(payload))) => {
+                None | Some(Ok(Message::Close(_))) => return Ok(()),
+                Some(Ok(Message::Pong(payload))) => {
                     unanswered = 0;
-                    if let Some(received) = asked.answer(&payload) {
-                        reader.received(received);
+                    match <[u8; 4]>::try_from(payload.as_ref()) {
+                        Ok(number) => feed.received(u32::from_be_bytes(number)),
+                        Err(_) => feed.heard(),
                     }
                 }
-                Some(Ok(Frame::Ping(_) | Frame::Frame(_))) => unanswered = 0,
-                Some(Ok(Frame::Text(_) | Frame::Binary(_))) => {
+                Some(Ok(Message::Ping(_) | Message::Frame(_))) => unanswered = 0,
+                Some(Ok(Message::Text(_) | Message::Binary(_))) => {
                     return Err(End::Close(CloseCode::Unsupported, "nothing is read here"));
                 }
                 Some(Err(err)) => return Err(err.into()),
             },
-            _ = pings.tick() => {
-                if unanswered == 2 {
-                    return Err(End::Gone);
-                }
-                unanswered += 1;
-                let labels = reader.take_new_day().await?;
-                send(socket, labels).await?;
-                send_frames(socket, [Frame::Ping(Vec::new().into())]).await?;
-            }
         }
     }
-}
-
-/// The frames of all news that waits, in order.
-async fn take_news(reader: &mut Reader, wake: Wake) -> Result<Vec<Frame>, End> {
-    let Wake::News(waiting) = wake else {
-        return Err(TOO_SLOW);
-    };
-    let mut frames = Vec::with_capacity(waiting.len() + 2);
-    for news in waiting {
-        if reader.is_signed_out_by(&news) {
-            return Err(SIGNED_OUT);
-        }
-        frames.extend(reader.take(&news).await?.map(Frame::Text));
-    }
-    Ok(frames)
-}
-
-/// When the next lobby frame or question is due.
-fn next_due(reader: &Reader, asked: &Asked) -> Option<Instant> {
-    let ask_due = asked.due().filter(|_| reader.awaits_receipt());
-    reader.lobby_due().into_iter().chain(ask_due).min()
-}
-
-/// The lobby frame and the question that are due by now: they go out with whatever else does, in one flush.
-fn take_due(reader: &mut Reader, asked: &mut Asked) -> Vec<Frame> {
-    let now = Instant::now();
-    let mut frames = Vec::new();
-    if reader.lobby_due().is_some_and(|due| due <= now) {
-        frames.push(Frame::Text(reader.take_lobby()));
-    }
-    if reader.awaits_receipt() && asked.due().is_some_and(|due| due <= now) {
-        frames.push(asked.ask(reader.take_sent()));
-    }
-    frames
-}
-
-async fn send(socket: &mut Socket, frames: Vec<Utf8Bytes>) -> Result<(), End> {
-    send_frames(socket, frames.into_iter().map(Frame::Text)).await
 }
 
 /// Frames in order, flushed each time that enough of them wait: so much, and one frame, is what a reader can cost.
-async fn send_frames(
-    socket: &mut Socket,
-    frames: impl IntoIterator<Item = Frame>,
-) -> Result<(), End> {
+async fn send(socket: &mut Socket, connection: &Connection, frames: Vec<Frame>) -> Result<(), End> {
     let mut waiting = 0;
     for frame in frames {
-        waiting += frame.len();
-        in_time(socket.feed(frame)).await?;
+        let (message, and_ping) = match frame {
+            Frame::Fragment(html, _) => (Message::Text(html), false),
+            Frame::Ask(number) => (Message::Ping(number.to_be_bytes().to_vec().into()), false),
+            Frame::Beat(html) => (Message::Text(html), true),
+        };
+        waiting += message.len();
+        connection.sent(message.len());
+        in_time(socket.feed(message)).await?;
+        if and_ping {
+            in_time(socket.feed(Message::Ping(Vec::new().into()))).await?;
+        }
         if waiting > MOST_OUTBOUND {
             waiting = 0;
             in_time(socket.flush()).await?;
@@ -308,6 +218,6 @@ async fn send_frames(
 async fn in_time(sending: impl Future<Output = Result<(), WsError>>) -> Result<(), End> {
     match timeout(FLUSH, sending).await {
         Ok(sent) => Ok(sent?),
-        Err(_) => Err(TOO_SLOW),
+        Err(_) => Err(feed::End::TooSlow.into()),
     }
 }

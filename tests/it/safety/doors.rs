@@ -48,6 +48,15 @@ fn changes(room: RoomId) -> Vec<Change> {
             format!("/rooms/{room}/read"),
             vec![("seq", "1")],
         ),
+        (Method::POST, format!("{messages}/1/unread"), vec![]),
+        (Method::POST, format!("/rooms/{room}/unread"), vec![]),
+        (
+            Method::POST,
+            format!("/rooms/{room}/mute"),
+            vec![("for", "always")],
+        ),
+        (Method::POST, "/settings".into(), vec![]),
+        (Method::POST, "/settings/house".into(), vec![]),
     ]
 }
 
@@ -71,6 +80,9 @@ async fn nothing_changed(ada: &Person, ben: &Person, room: RoomId) {
     assert_eq!(lobby.count("#rooms li[id]"), 1);
     assert_eq!(lobby.count("#chats li[id]"), 0);
     assert_eq!(lobby.attrs(&format!("#unread-{room}"), "data-count"), ["1"]);
+    assert!(!lobby.has("[data-muted]"));
+    assert_eq!(ada.gets("/settings").await.count("[checked]"), 3);
+    assert_eq!(ben.gets("/settings").await.count("[checked]"), 2);
     assert!(!lobby.body.contains("mallory"));
     assert_eq!(lobby.attrs("html", "data-theme"), ["auto"]);
 }
@@ -153,7 +165,7 @@ async fn a_method_that_an_address_does_not_have_is_refused() {
     let (ada, ben, room) = quiet_room(&town).await;
     let odd = ["TRACE", "PATCH", "BREW", "PROPFIND"];
     for (_, path, form) in changes(room) {
-        let page = ["/signin", "/signup"].contains(&path.as_str())
+        let page = ["/signin", "/signup", "/settings"].contains(&path.as_str())
             || path.ends_with("/edit")
             || path.ends_with("/1");
         let reading: &[&str] = if page { &[] } else { &["GET", "HEAD"] };

@@ -102,7 +102,8 @@ impl Person {
         line
     }
 
-    fn upgrade(&self, query: &str) -> Request<()> {
+    /// The request that asks for the channel with this query.
+    pub fn upgrade(&self, query: &str) -> Request<()> {
         let url = format!("{}/live{query}", self.url().replacen("http", "ws", 1));
         let mut request = url.into_client_request().expect("a URL");
         let value = |text: &str| HeaderValue::from_str(text).expect("a header's value");

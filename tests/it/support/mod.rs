@@ -4,12 +4,17 @@
 pub mod actor;
 pub mod ask;
 pub mod browser;
+pub mod dice;
 pub mod focus;
 pub mod live;
 pub mod process;
+pub mod proxy;
+pub mod rows;
 pub mod scripts;
 pub mod sight;
+pub mod signals;
 pub mod snapshots;
+pub mod stream;
 pub mod ticks;
 
 use std::future::Future;
@@ -59,11 +64,11 @@ impl Town {
     /// A new town whose server got these flags too.
     pub async fn with(flags: &[&str]) -> Town {
         let data = TempDir::new().expect("a directory for the data");
-        Town::on(data, flags).await
+        Town::on(data, flags, Clock::fixed(NOON)).await
     }
 
     /// A server on data that is already there.
-    async fn on(data: TempDir, flags: &[&str]) -> Town {
+    async fn on(data: TempDir, flags: &[&str], clock: Clock) -> Town {
         let folder = data.path().to_str().expect("a path in UTF-8").to_owned();
         // With a public address the server does not tell its port, so it gets one.
         let port = if flags.contains(&"--public-url") {
@@ -77,7 +82,6 @@ impl Town {
         if !flags.contains(&"--limits") {
             line.extend(["--limits", "off"]);
         }
-        let clock = Clock::fixed(NOON);
         let app = App::open(Config::parse_from(line), clock.clone())
             .await
             .expect("the app opens");
@@ -100,7 +104,12 @@ impl Town {
     }
 
     /// The same data served by a new server on a new port, as after a restart; everybody signs in again.
-    pub async fn restarts(mut self) -> Town {
+    pub async fn restarts(self) -> Town {
+        self.restarts_after(Duration::ZERO).await
+    }
+
+    /// The same, so long after the old one has stopped.
+    pub async fn restarts_after(mut self, pause: Duration) -> Town {
         self.stop.cancel();
         if let Some(serving) = self.serving.take() {
             let ended = tokio::time::timeout(PATIENCE, serving)
@@ -111,7 +120,8 @@ impl Town {
                 .expect("the server stops without an error");
         }
         let data = std::mem::replace(&mut self.data, TempDir::new().expect("a directory"));
-        Town::on(data, &[]).await
+        self.clock.advance(pause);
+        Town::on(data, &[], self.clock.clone()).await
     }
 
     /// `http://127.0.0.1:PORT`, without a slash at the end.

@@ -125,18 +125,37 @@ impl House {
         person
     }
 
-    /// `kill -9`: no time for last words.
-    pub async fn dies(mut self) {
+    /// `kill -9`: no time for last words. What it printed and logged until then.
+    pub async fn dies(mut self) -> String {
         self.child.kill().await.expect("it was running");
+        self.log().await
     }
 
     /// SIGTERM, as systems send it at shutdown.
     pub fn is_asked_to_stop(&self) {
-        let id = self.child.id().expect("it is running").to_string();
+        self.is_sent("-TERM");
+    }
+
+    /// Sends it a signal: `-STOP`, `-CONT`.
+    pub fn is_sent(&self, signal: &str) {
+        let id = self.id().to_string();
         let told = std::process::Command::new("kill")
-            .args(["-TERM", &id])
+            .args([signal, &id])
             .status();
         assert!(told.expect("kill is there").success());
+    }
+
+    /// The process's id.
+    pub fn id(&self) -> u32 {
+        self.child.id().expect("it is running")
+    }
+
+    /// Whether it ended by itself.
+    pub fn has_ended(&mut self) -> bool {
+        self.child
+            .try_wait()
+            .expect("it is a child of ours")
+            .is_some()
     }
 
     /// Waits for its end and tells the exit code.

@@ -1,0 +1,104 @@
+//! What is checked before anything is sent, over every transport: who comes, from which page, into which room, and
+//! whether they may. It knows nothing of what they get then.
+
+use std::{sync::Arc, time::Duration};
+
+use poem::{Request, http::header};
+use serde::Deserialize;
+
+use super::{
+    Reader,
+    connections::{Opening, Transport},
+    feed::Visit,
+};
+use crate::{
+    clock::UnixMillis,
+    error::Error,
+    ids::{Rev, RoomId},
+    web::{
+        Site,
+        error::Problem,
+        extract::{ClientAddress, CurrentUser, Look},
+    },
+};
+
+/// Which room, and how far the page has seen it and the lobby.
+#[derive(Debug, Default, Deserialize)]
+pub struct Position {
+    room: Option<String>,
+    rev: Option<String>,
+    at: Option<String>,
+}
+
+/// Lets somebody in.
+///
+/// # Errors
+/// `NotFound` for a room that is not for them, `TooMany` for one connection too many, `Stopping`, `Malformed`.
+pub(super) async fn admit(
+    site: &Arc<Site>,
+    req: &Request,
+    (user, look): (&CurrentUser, Look),
+    position: &Position,
+    transport: Transport,
+) -> Result<Visit, Problem> {
+    if site.app.draining.is_cancelled() {
+        return Err(Problem::Stopping);
+    }
+    let room = match position.room.as_deref() {
+        Some(id) => {
+            let id = RoomId::parse(id).map_err(|_| Error::NotFound)?;
+            Some(site.app.chat.room_for(user.id(), id).await?)
+        }
+        None => None,
+    };
+    let rev = Rev(number(position.rev.as_deref())?);
+    let resumed = room.as_ref().and_then(|room| last_seen(req, room.id));
+    // A page that does not say when it was made gets no lobby lines but those that change from now on.
+    let now = site.app.clock.now();
+    let at = position.at.as_deref();
+    let at = at.map_or(Ok(now.0), |at| number(Some(at)))?;
+    site.limits.connect(user.id())?;
+    let opening = Opening {
+        person: user.person().clone(),
+        session: user.session(),
+        room: room.clone(),
+        transport,
+        from: ClientAddress::exact(site, req),
+        since: now,
+    };
+    let most = site.limits.most_connections();
+    let connection = site.connections.open(opening, most).ok_or(Error::TooMany {
+        retry_after: Duration::from_secs(30),
+    })?;
+    let (who, rev) = ((user.user(), user.session()), resumed.unwrap_or(rev));
+    let reader = Reader::new(site.clone(), who, look.zone, room, rev);
+    Ok(Visit {
+        reader,
+        at: UnixMillis(at),
+        connection,
+    })
+}
+
+/// Up to where a stream of this room was followed that broke off: `Last-Event-ID` is `ROOM:REV`. It is newer than what
+/// the page's address says.
+fn last_seen(req: &Request, room: RoomId) -> Option<Rev> {
+    let (of, rev) = req.header("last-event-id")?.split_once(':')?;
+    if RoomId::parse(of).ok()? != room {
+        return None;
+    }
+    number(Some(rev)).ok().map(Rev)
+}
+
+fn number(text: Option<&str>) -> Result<i64, Problem> {
+    match text {
+        None | Some("0") => Ok(0),
+        Some(text) => Rev::parse(text)
+            .map(|rev| rev.0)
+            .map_err(|_| Problem::Malformed),
+    }
+}
+
+/// The host that the request is for.
+pub(super) fn host(req: &Request) -> &str {
+    req.header(header::HOST).unwrap_or_default()
+}

@@ -1,0 +1,12 @@
+//! Nothing lost, whatever breaks: many clients talk while a nemesis kills, stops, starves and cuts off the server,
+//! and a checker holds what each of them saw against what is stored in the end.
+//!
+//! `TERTULIA_FAULTS_SEED` repeats a run's choices, `TERTULIA_FAULTS_SECONDS` sets its length.
+
+mod bad_logs;
+mod checker;
+mod clients;
+mod disk;
+mod log;
+mod nemesis;
+mod run;
