@@ -9,6 +9,7 @@ mod bare;
 mod client;
 mod fanout;
 mod figures;
+mod herd;
 mod lines;
 mod lobby;
 mod machine;
@@ -26,7 +27,7 @@ use program::Program;
 type Result<T, E = Box<dyn std::error::Error + Send + Sync>> = std::result::Result<T, E>;
 
 const USAGE: &str = "\
-tertulia-bench [--quick] [--only start,posts,pages,fanout] [--server FILE] [--unpinned]
+tertulia-bench [--quick] [--only start,posts,pages,fanout,herd] [--server FILE] [--unpinned]
   --quick      smaller rooms, fewer people, shorter runs: a minute instead of several
   --only       some of the measurements
   --server     the program to measure [default: tertulia beside this file]
@@ -119,6 +120,10 @@ async fn measure(plan: &Plan, table: &mut Table) -> Result<()> {
     if plan.wants("fanout") {
         tell("live readers");
         fanout::measure(plan, &mut program, &data, table).await?;
+    }
+    if plan.wants("herd") {
+        tell("a herd");
+        herd::measure(plan, &mut program, &data, table).await?;
     }
     if plan.wants("pages") {
         tell("pages");
