@@ -7,6 +7,7 @@ mod bad_logs;
 mod checker;
 mod clients;
 mod disk;
+mod full;
 mod log;
 mod nemesis;
 mod run;
