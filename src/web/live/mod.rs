@@ -154,7 +154,11 @@ impl Reader {
         }
         if let Event::FloorsMoved { floors, .. } = &news.event {
             self.floors = self.floors.max(*floors);
-            return Ok(Some(news.shared.get(FLOORS, || self.floors_frame())));
+            // Who came when more was known already is not told less.
+            return Ok(Some(match self.floors == *floors {
+                true => news.shared.get(FLOORS, || self.floors_frame()),
+                false => self.floors_frame(),
+            }));
         }
         let Some((room, message, floors)) = news.event.message() else {
             return Ok(None);
