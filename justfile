@@ -19,6 +19,10 @@ test *filter: _deps
     cargo test --workspace {{ filter }}
     @{{ if filter == "" { quote(just_executable()) + " lint" } else { "true" } }}
 
+# Break everything at random while people talk, for so many minutes (TERTULIA_FAULTS_SEED repeats a run)
+soak minutes="10":
+    TERTULIA_FAULTS_SECONDS=$(({{ minutes }} * 60)) cargo test --test it -- --nocapture --exact faults::run::nothing_is_lost_doubled_or_out_of_order_whatever_breaks
+
 # Check format and lints
 lint: _lint-deps
     cargo fmt --all --check

@@ -4,6 +4,7 @@
 //! `TERTULIA_FAULTS_SEED` repeats a run's choices, `TERTULIA_FAULTS_SECONDS` sets its length.
 
 mod bad_logs;
+mod channel;
 mod checker;
 mod clients;
 mod disk;
