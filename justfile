@@ -19,6 +19,10 @@ test *filter: _deps
     cargo test --workspace {{ filter }}
     @{{ if filter == "" { quote(just_executable()) + " lint" } else { "true" } }}
 
+# Break everything at random while people talk, for so many minutes (TERTULIA_FAULTS_SEED repeats a run)
+soak minutes="10":
+    TERTULIA_FAULTS_SECONDS=$(({{ minutes }} * 60)) cargo test --test it -- --nocapture --exact faults::run::nothing_is_lost_doubled_or_out_of_order_whatever_breaks
+
 # Check format and lints
 lint: _lint-deps
     cargo fmt --all --check
@@ -29,7 +33,7 @@ review:
     @command -v cargo-insta >/dev/null || { echo "First: cargo install cargo-insta --locked" >&2; exit 1; }
     cargo insta review
 
-# Measure the release binary, as in the README (--quick: a minute; --only start,posts,pages,fanout,signals)
+# Measure the release binary, as in the README (--quick: a minute; --only start,posts,pages,fanout,signals,herd)
 bench *flags:
     cargo build --release
     cargo run --release --package tertulia-bench -- {{ flags }}

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// Why something asked for did not happen. Nothing was changed, unless [`Error::Unknown`] says so.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum Error {
     /// It does not exist, or not for this person (the two cannot be told apart).
     #[error("not found")]

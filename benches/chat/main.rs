@@ -9,6 +9,7 @@ mod bare;
 mod client;
 mod fanout;
 mod figures;
+mod herd;
 mod lines;
 mod lobby;
 mod machine;
@@ -27,7 +28,7 @@ use program::Program;
 type Result<T, E = Box<dyn std::error::Error + Send + Sync>> = std::result::Result<T, E>;
 
 const USAGE: &str = "\
-tertulia-bench [--quick] [--only start,posts,pages,fanout,signals] [--server FILE] [--unpinned]
+tertulia-bench [--quick] [--only start,posts,pages,fanout,signals,herd] [--server FILE] [--unpinned]
   --quick      smaller rooms, fewer people, shorter runs: a minute instead of several
   --only       some of the measurements
   --server     the program to measure [default: tertulia beside this file]
@@ -124,6 +125,10 @@ async fn measure(plan: &Plan, table: &mut Table) -> Result<()> {
     if plan.wants("signals") {
         tell("receipts and badges, on and off");
         signals::measure(plan, folder.path(), table).await?;
+    }
+    if plan.wants("herd") {
+        tell("a herd");
+        herd::measure(plan, &mut program, &data, table).await?;
     }
     if plan.wants("pages") {
         tell("pages");

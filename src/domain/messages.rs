@@ -6,7 +6,8 @@ use super::{Chat, body::MessageBody};
 use crate::{
     error::{Error, Result},
     ids::{Rev, Seq, UserId},
-    records::{Message, Person, Room},
+    realtime::Shared,
+    records::{Floors, Message, Person, Room},
     store::{NewMessage, Write, Written},
 };
 
@@ -67,6 +68,17 @@ pub enum CatchUp {
     Changes(Vec<Message>),
     /// Too much changed: the newest page afresh.
     Afresh(History),
+}
+
+/// What readers who are equally far behind get, and what they make of it.
+#[derive(Debug)]
+pub struct Missed {
+    /// The changes.
+    pub found: CatchUp,
+    /// How far everybody in the room had come just before.
+    pub floors: Floors,
+    /// What readers make of it.
+    pub shared: Shared,
 }
 
 impl Chat {
@@ -197,7 +209,23 @@ impl Chat {
 
     /// What changed in the room after `rev`: up to 500 messages, or the newest page afresh
     /// (also for a `rev` that the room has not reached: the reader knows another past).
-    pub async fn catch_up(&self, room: &Room, rev: Rev) -> Result<CatchUp> {
+    /// Readers who ask the same while it waits for its turn get the same.
+    pub async fn catch_up(&self, room: &Arc<Room>, rev: Rev) -> Result<Arc<Missed>> {
+        let (chat, room, question) = (self.clone(), room.clone(), (room.id, rev));
+        let find = async move {
+            let floors = chat.floors(&room).await?;
+            let found = chat.changes(&room, rev).await?;
+            let shared = Shared::default();
+            Ok(Arc::new(Missed {
+                found,
+                floors,
+                shared,
+            }))
+        };
+        self.missed.ask(question, find).await
+    }
+
+    async fn changes(&self, room: &Room, rev: Rev) -> Result<CatchUp> {
         let (_, end) = self.store.find_end(room.id).await?;
         if rev == end {
             return Ok(CatchUp::Changes(Vec::new()));

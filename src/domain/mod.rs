@@ -3,12 +3,12 @@
 use std::{sync::Arc, time::Duration};
 
 use quick_cache::sync::Cache;
-use tokio::task::JoinHandle;
+use tokio::{sync::Semaphore, task::JoinHandle};
 
 use crate::{
     clock::Clock,
     error::Result,
-    ids::RoomId,
+    ids::{Rev, RoomId},
     realtime::{Bus, Event, Hub},
     records::Room,
     store::{Change, Committed, Store, Writer},
@@ -16,6 +16,7 @@ use crate::{
 
 pub mod accounts;
 pub mod body;
+mod lanes;
 pub mod messages;
 pub mod names;
 pub mod passwords;
@@ -25,6 +26,8 @@ pub mod receipts;
 pub mod rooms;
 pub mod typing;
 
+use lanes::Lanes;
+use messages::Missed;
 use passwords::Passwords;
 use presence::Presence;
 use privacy::House;
@@ -33,6 +36,8 @@ use typing::Typing;
 
 /// How many rooms' fixed facts (kind, name, the two of a direct room) are remembered.
 const ROOMS_REMEMBERED: usize = 10_000;
+/// How many readers who come back are brought up to date at the same time; pages keep a connection to the database.
+const TURNS: usize = 3;
 /// How long closing waits for the writer to commit what waits.
 const LAST_COMMITS: Duration = Duration::from_secs(10);
 
@@ -50,6 +55,9 @@ pub struct Chat {
     presence: Presence,
     typing: Typing,
     house: House,
+    missed: Arc<Lanes<(RoomId, Rev), Result<Arc<Missed>>>>,
+    /// How many who come back may look up what concerns them alone at the same time.
+    turns: Arc<Semaphore>,
 }
 
 impl Chat {
@@ -81,6 +89,8 @@ impl Chat {
             presence,
             typing: Typing::default(),
             house,
+            missed: Arc::default(),
+            turns: Arc::new(Semaphore::new(TURNS)),
         };
         Ok((chat, task))
     }

@@ -8,7 +8,7 @@ use std::{
 
 pub use crate::store::membership::{Position, Receipt, Receipts, When};
 
-use super::Chat;
+use super::{Chat, rooms::Lobby};
 use crate::{
     clock::UnixMillis,
     error::{Error, Result},
@@ -79,6 +79,18 @@ impl Chat {
     /// Where each room of `user`'s ends and how far they were reached and have read.
     pub async fn positions(&self, user: UserId) -> Result<Vec<Position>> {
         self.store.positions(user).await
+    }
+
+    /// What concerns one person when they come back: their positions, and what changed in their lobby at or after
+    /// `since`. A few are looked up at a time, the others wait their turn.
+    pub async fn standing(
+        &self,
+        user: UserId,
+        since: UnixMillis,
+    ) -> Result<(Vec<Position>, Lobby)> {
+        let _turn = self.turns.acquire().await;
+        let positions = self.positions(user).await?;
+        Ok((positions, self.lobby(user, since).await?))
     }
 
     /// How far everybody in the room was reached and has read.

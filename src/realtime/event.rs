@@ -169,6 +169,36 @@ impl Event {
         }
     }
 
+    /// Whether a reader who gets this has no use for `older`, which waits before it: both say how something stands.
+    pub fn supersedes(&self, older: &Self) -> bool {
+        match (self, older) {
+            (Self::FloorsMoved { room, .. }, Self::FloorsMoved { room: before, .. }) => {
+                room == before
+            }
+            (
+                Self::RoomRead { room, user, .. },
+                Self::RoomRead {
+                    room: before,
+                    user: who,
+                    ..
+                },
+            ) => (room, user) == (before, who),
+            (
+                Self::TypingStarted { room, person },
+                Self::TypingStarted {
+                    room: before,
+                    person: who,
+                },
+            ) => (room.id, person.id) == (before.id, who.id),
+            _ => false,
+        }
+    }
+
+    /// Whether a reader who never hears of it misses nothing.
+    pub fn is_dispensable(&self) -> bool {
+        matches!(self, Self::TypingStarted { .. })
+    }
+
     /// Where it is heard. What happens in a direct room never reaches a topic that others listen to.
     pub fn topics(&self) -> Vec<Topic> {
         match self {

@@ -2,61 +2,31 @@
 //!
 //! Guarantees: a subscription gets each event of its topics once, in the order in which the hub was given them.
 //! A subscription's queue is bounded: when it is full it is cut off (emptied, and marked so), and nobody else waits.
+//! In a crowded queue the latest word of what lives for a moment (who types, floors, watermarks) replaces the one before.
 
 use std::{
-    any::Any,
     collections::{HashMap, VecDeque},
     sync::{Arc, Mutex, PoisonError},
 };
 
 use tokio::sync::Notify;
 
-use super::{Event, Topic};
+use super::{Event, Shared, Topic};
 use crate::ids::RoomId;
 
 /// How many events may wait for one reader.
 pub const QUEUE: usize = 256;
 
-/// How many different things are kept for the readers of one event.
-const SHARED: usize = 64;
+/// From how many on the queue of a slow reader is searched for older news of the same short-lived thing.
+const CROWDED: usize = 32;
 
 /// An event on its way to its readers, with room for what one reader makes of it and others can share.
 #[derive(Debug)]
 pub struct News {
     /// What happened.
     pub event: Event,
-    shared: Mutex<Vec<(u64, Arc<dyn Any + Send + Sync>)>>,
-}
-
-impl News {
-    fn new(event: Event) -> Self {
-        Self {
-            event,
-            shared: Mutex::default(),
-        }
-    }
-
-    /// What was made for `key` before, or what `make` makes now: each of the first 64 keys is made once,
-    /// however many readers share it.
-    pub fn shared<T: Clone + Send + Sync + 'static>(
-        &self,
-        key: u64,
-        make: impl FnOnce() -> T,
-    ) -> T {
-        let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = shared
-            .iter()
-            .find(|(k, _)| *k == key)
-            .and_then(|(_, made)| made.downcast_ref::<T>());
-        if let Some(made) = known {
-            return made.clone();
-        }
-        let made = make();
-        if shared.len() < SHARED {
-            shared.push((key, Arc::new(made.clone())));
-        }
-        made
-    }
+    /// What readers make of it.
+    pub shared: Shared,
 }
 
 /// Who listens in this process; cheap to clone.
@@ -159,7 +129,10 @@ impl Hub {
     pub fn deliver(&self, event: Event) {
         let topics = event.topics();
         let room = event.room();
-        let news = Arc::new(News::new(event));
+        let news = Arc::new(News {
+            event,
+            shared: Shared::default(),
+        });
         let all = self.lock();
         for topic in topics {
             let Some(listeners) = all.listeners.get(&topic) else {
@@ -185,8 +158,16 @@ impl Queue {
         if waiting.cut {
             return;
         }
+        if waiting.news.len() >= CROWDED {
+            let superseded = |old: &Arc<News>| news.event.supersedes(&old.event);
+            if let Some(at) = waiting.news.iter().rposition(superseded) {
+                waiting.news.remove(at);
+            }
+        }
         if waiting.news.len() < QUEUE {
             waiting.news.push_back(news);
+        } else if news.event.is_dispensable() {
+            return;
         } else {
             *waiting = Waiting {
                 news: VecDeque::new(),
@@ -251,7 +232,11 @@ impl Drop for Subscription {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{clock::UnixMillis, ids::UserId, records::Person};
+    use crate::{
+        clock::UnixMillis,
+        ids::{Seq, UserId},
+        records::{Floors, Person, Room, RoomKind},
+    };
 
     fn joined(id: i64) -> Event {
         Event::PersonJoined {
@@ -313,11 +298,60 @@ mod tests {
         assert!(hub.lock().listeners.is_empty());
     }
 
-    #[test]
-    fn what_readers_share_is_made_once() {
-        let news = News::new(joined(1));
-        assert_eq!(news.shared(5, || "made".to_string()), "made");
-        assert_eq!(news.shared(5, || "made again".to_string()), "made");
-        assert_eq!(news.shared(6, || "for another".to_string()), "for another");
+    #[tokio::test]
+    async fn what_lives_for_a_moment_fills_nobodys_queue() {
+        let hub = Hub::default();
+        let slow = hub.subscribe(vec![
+            Topic::Lobby,
+            Topic::Room(RoomId(7)),
+            Topic::User(UserId(1)),
+        ]);
+        let room = Arc::new(Room {
+            id: RoomId(7),
+            kind: RoomKind::Public {
+                name: "General".into(),
+            },
+        });
+        (0..40).for_each(|id| hub.deliver(joined(id)));
+        for seq in 1..=1_000 {
+            let person = Person {
+                id: UserId(1 + seq % 3),
+                name: "Ada".into(),
+            };
+            hub.deliver(Event::TypingStarted {
+                room: room.clone(),
+                person,
+            });
+            let floors = Floors {
+                delivered: Seq(seq),
+                read: Seq(seq),
+            };
+            hub.deliver(Event::FloorsMoved {
+                room: room.id,
+                floors,
+                newest: None,
+            });
+            hub.deliver(Event::RoomRead {
+                room: room.id,
+                user: UserId(1),
+                read_seq: Seq(seq),
+            });
+        }
+        assert_eq!(slow.backlog().len(), 45, "three who type, one of each else");
+        (0..211).for_each(|id| hub.deliver(joined(id)));
+        let person = Person {
+            id: UserId(9),
+            name: "Zoe".into(),
+        };
+        hub.deliver(Event::TypingStarted { room, person });
+        let Wake::News(news) = slow.next().await else {
+            panic!("was cut for who types")
+        };
+        let last = |wanted: fn(&Event) -> bool| news.iter().rfind(|it| wanted(&it.event));
+        let floors =
+            last(|event| matches!(event, Event::FloorsMoved { .. })).expect("they are told");
+        assert!(
+            matches!(floors.event, Event::FloorsMoved { floors, .. } if floors.read == Seq(1_000))
+        );
     }
 }

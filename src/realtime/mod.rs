@@ -4,7 +4,9 @@
 mod bus;
 mod event;
 mod hub;
+mod shared;
 
 pub use bus::Bus;
 pub use event::{Event, Topic};
 pub use hub::{Backlog, Hub, News, Subscription, Wake};
+pub use shared::Shared;

@@ -9,7 +9,7 @@ use migrations::{Migrator, MigratorTrait};
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbErr, RuntimeErr, SqlErr,
     Statement, Value,
-    sqlx::{self, sqlite::SqliteJournalMode, sqlite::SqliteSynchronous},
+    sqlx::{self, Connection as _, sqlite::SqliteJournalMode, sqlite::SqliteSynchronous},
 };
 
 use crate::{config::DatabaseUrl, error::Error};
@@ -137,6 +137,12 @@ fn sqlite(file: &Path, connections: u32, read_only: bool) -> ConnectOptions {
                 .journal_mode(SqliteJournalMode::Wal)
                 .synchronous(SqliteSynchronous::Full),
         }
+    });
+    options.map_sqlx_sqlite_before_acquire(|connection, _| {
+        // A transaction that SQLite itself took back (the disk is full) is still counted by sqlx, which from then on
+        // only sets savepoints inside it: commits would be answered and never made. The pool opens another instead.
+        let is_at_rest = !connection.is_in_transaction();
+        Box::pin(async move { Ok(is_at_rest) })
     });
     options
 }

@@ -90,8 +90,16 @@ impl Reader {
     /// The frame of how far everybody in the open room has come, if that is news.
     fn take_floors(&mut self) -> Option<Utf8Bytes> {
         let news = self.stale_floors.take()?;
+        // Who came when more was known already is not told less.
+        let is_all =
+            matches!(news.event, Event::FloorsMoved { floors, .. } if floors == self.floors);
         let sees_reads = self.site.app.chat.sees_reads(self.privacy);
-        Some(news.shared(FLOORS[usize::from(sees_reads)], || self.floors_frame()))
+        Some(match is_all {
+            true => news
+                .shared
+                .get(FLOORS[usize::from(sees_reads)], || self.floors_frame()),
+            false => self.floors_frame(),
+        })
     }
 
     /// The lines of new rooms and people.
@@ -141,7 +149,7 @@ impl Reader {
         peer.map(|peer| self.eyes().is_online(peer)).hash(&mut key);
         mine.then(|| self.site.app.chat.sees_reads(self.privacy))
             .hash(&mut key);
-        news.shared(key.finish() | LINE, || {
+        news.shared.get(key.finish() | LINE, || {
             let (list, last) = (list(room), Some(message.as_ref().clone()));
             let listed = LobbyRoom {
                 room: room.clone(),

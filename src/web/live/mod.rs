@@ -130,12 +130,13 @@ impl Reader {
     /// Called once, after subscribing: what is queued meanwhile is recognised by its number and skipped.
     pub async fn catch_up(&mut self, at: UnixMillis) -> Result<Vec<Utf8Bytes>> {
         let mut frames = Vec::new();
-        if let Some(room) = self.room.clone() {
-            self.floors = self.site.app.chat.floors(&room).await?;
+        if self.room.is_some() {
             frames.extend(self.catch_up_room().await?);
             frames.push(self.floors_frame());
         }
-        self.positions = self.site.app.chat.positions(self.user).await?;
+        let since = at.minus(CLOCKS_DIFFER);
+        let (positions, lobby) = self.site.app.chat.standing(self.user, since).await?;
+        self.positions = positions;
         let unreached = |it: &&Position| it.is_member && it.delivered_seq < it.last_seq;
         let unreached = self.positions.iter().filter(unreached);
         let has_signals = self.has_signals();
@@ -143,12 +144,6 @@ impl Reader {
             .filter(|_| has_signals)
             .map(|it| (it.room, it.last_seq))
             .collect();
-        let lobby = self
-            .site
-            .app
-            .chat
-            .lobby(self.user, at.minus(CLOCKS_DIFFER))
-            .await?;
         if !lobby.rooms.is_empty() || !lobby.people.is_empty() {
             let view = LobbyView::new(&lobby, self.room.as_ref().map(|room| room.id), self.eyes());
             frames.push(self.lobby_frame(view.into_rows()));
@@ -241,42 +236,53 @@ impl Reader {
         let Some(room) = self.room.clone() else {
             return Ok(None);
         };
-        let rendered = match self.site.app.chat.catch_up(&room, self.rev).await? {
+        let missed = self.site.app.chat.catch_up(&room, self.rev).await?;
+        self.floors = self.floors.max(missed.floors);
+        let (messages, rev) = match &missed.found {
             CatchUp::Changes(changed) => {
-                let Some(rev) = changed.iter().map(|message| message.rev).max() else {
-                    return Ok(None);
-                };
-                self.rev = rev;
-                let messages: Vec<_> = changed
-                    .iter()
-                    .map(|message| MessageView::new(&room, message, self.eyes()))
-                    .collect();
-                self.site.templates.render(
-                    "live/_messages.html",
-                    MessagesFrame {
-                        messages: &messages,
-                        rev: Some(rev),
-                    },
-                )
+                let last = changed.iter().map(|message| message.rev).max();
+                (changed, last)
+            }
+            CatchUp::Afresh(found) => (&found.messages, Some(found.rev)),
+        };
+        let Some(rev) = rev else { return Ok(None) };
+        self.rev = rev;
+        let make = || self.render_missed(&room, &missed.found, rev);
+        let is_mine = |message: &Message| message.author.id == self.user;
+        // Whoever wrote none of it sees what others see.
+        Ok(Some(match messages.iter().any(is_mine) {
+            true => make(),
+            false => missed.shared.get(self.variant(false), make),
+        }))
+    }
+
+    fn render_missed(&self, room: &Room, found: &CatchUp, rev: Rev) -> Utf8Bytes {
+        let templates = &self.site.templates;
+        let rendered = match found {
+            CatchUp::Changes(changed) => {
+                let view = |message| MessageView::new(room, message, self.eyes());
+                let messages: Vec<_> = changed.iter().map(view).collect();
+                let (messages, rev) = (&messages[..], Some(rev));
+                templates.render("live/_messages.html", MessagesFrame { messages, rev })
             }
             CatchUp::Afresh(found) => {
-                let (history, rev) = (HistoryView::new(&room, &found, self.eyes()), found.rev);
-                self.rev = rev;
-                self.site
-                    .templates
-                    .render("live/_resync.html", Resync { history, rev })
+                let history = HistoryView::new(room, found, self.eyes());
+                templates.render("live/_resync.html", Resync { history, rev })
             }
         };
-        Ok(Some(rendered.into()))
+        rendered.into()
+    }
+
+    /// Readers of one variant see the same bytes.
+    fn variant(&self, mine: bool) -> u64 {
+        let sees_reads = self.site.app.chat.sees_reads(self.privacy);
+        u64::from(self.zone.key()) << 2 | u64::from(sees_reads) << 1 | u64::from(mine)
     }
 
     /// The shared fragment of one changed message.
     fn message_frame(&self, news: &News, room: &Room, message: &Message) -> Utf8Bytes {
         let mine = message.author.id == self.user;
-        let sees_reads = self.site.app.chat.sees_reads(self.privacy);
-        let variant =
-            u64::from(self.zone.key()) << 2 | u64::from(sees_reads) << 1 | u64::from(mine);
-        news.shared(variant, || {
+        news.shared.get(self.variant(mine), || {
             let (messages, rev) = ([MessageView::new(room, message, self.eyes())], message.rev);
             self.site
                 .templates

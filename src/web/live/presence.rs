@@ -24,7 +24,7 @@ impl Reader {
     pub(super) async fn take_presence(&mut self, news: &Arc<News>) -> Result<Option<Utf8Bytes>> {
         match &news.event {
             Event::PresenceChanged { people } if self.privacy.presence => {
-                let frame = news.shared(PRESENCE, || self.presence_frame(people));
+                let frame = news.shared.get(PRESENCE, || self.presence_frame(people));
                 let peer = self
                     .peer()
                     .filter(|peer| people.iter().any(|(id, _)| id == peer));

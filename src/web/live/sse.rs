@@ -9,11 +9,7 @@ use std::{io, sync::Arc};
 use async_stream::stream;
 use bytes::Bytes;
 use futures_util::Stream;
-use poem::{
-    Body, Request, Response, handler,
-    http::{StatusCode, header},
-    web::Data,
-};
+use poem::{Body, Request, Response, handler, http::StatusCode, web::Data};
 use serde::Deserialize;
 
 use super::{
@@ -146,7 +142,7 @@ fn chunks(feed: &Feed, frames: Vec<Frame>) -> Vec<Bytes> {
 /// One event. Whatever ends a line for any parser ends one here.
 fn event(text: &mut String, head: &str, data: &str) {
     text.push_str(head);
-    for line in data.split(['\n', '\r']).filter(|line| !line.is_empty()) {
+    for line in data.trim_end().lines().flat_map(|line| line.split('\r')) {
         text.push_str("data: ");
         text.push_str(line);
         text.push('\n');
@@ -174,7 +170,7 @@ mod tests {
         event(&mut text, "id: 7:3\n", "<p>\r\none\rtwo\n\n</p>\n");
         assert_eq!(
             text,
-            "id: 7:3\ndata: <p>\ndata: one\ndata: two\ndata: </p>\n\n"
+            "id: 7:3\ndata: <p>\ndata: one\ndata: two\ndata: \ndata: </p>\n\n"
         );
     }
 }

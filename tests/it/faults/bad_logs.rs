@@ -56,6 +56,11 @@ fn afresh(rev: u64, lines: &[Line]) -> Entry {
     }
 }
 
+fn opened(rev: u64) -> Entry {
+    let by = "websocket";
+    Entry::Opened { rev, by }
+}
+
 fn floors(delivered: u64, read: u64) -> Entry {
     Entry::Floors(Floors { delivered, read })
 }
@@ -81,12 +86,12 @@ fn ada() -> Vec<Entry> {
 fn ben() -> Vec<Entry> {
     vec![
         afresh(0, &[]),
-        Entry::Opened { rev: 0 },
+        opened(0),
         floors(0, 0),
         changes(1, &[line(1, 1, "one")]),
         changes(2, &[line(2, 2, "two")]),
         floors(2, 1),
-        Entry::Opened { rev: 2 },
+        opened(2),
         changes(4, &[line(1, 3, "uno"), line(3, 4, "three")]),
         floors(3, 3),
         changes(5, &[deleted(2, 5)]),
@@ -97,7 +102,7 @@ fn ben() -> Vec<Entry> {
 fn cem() -> Vec<Entry> {
     vec![
         afresh(0, &[]),
-        Entry::Opened { rev: 0 },
+        opened(0),
         afresh(3, &[line(2, 2, "two")]),
         changes(4, &[line(3, 4, "three")]),
         changes(5, &[deleted(2, 5)]),
@@ -233,11 +238,7 @@ fn a_step_over_a_change_is_found() {
     ben_finds(Kind::Holed, 7, &[changes(4, &[line(3, 4, "three")])]);
     // On a page that is older than it says.
     let page = [line(1, 1, "one"), line(2, 2, "two")];
-    ben_finds(
-        Kind::Holed,
-        6,
-        &[afresh(3, &page), Entry::Opened { rev: 3 }],
-    );
+    ben_finds(Kind::Holed, 6, &[afresh(3, &page), opened(3)]);
     ben_finds(
         Kind::Holed,
         6,

@@ -3,14 +3,11 @@
 
 use std::time::Duration;
 
-use futures_util::StreamExt;
 use reqwest::Method;
-use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
-use tokio_tungstenite::tungstenite::{Error, Message};
-use tokio_tungstenite::{WebSocketStream, client_async};
 use tokio_util::sync::CancellationToken;
 
+use super::channel::{Channel, Closed, Heard};
 use super::log::{Entry, Line, Log};
 use crate::support::actor::{new_key, seq_of};
 use crate::support::ask::Ask;
@@ -21,8 +18,6 @@ use crate::support::{Answer, Person, RoomId};
 
 /// How long a client waits for an answer before it tries again, while the first try may still be on its way.
 const IMPATIENCE: Duration = Duration::from_secs(3);
-/// How long a channel may be silent before it is taken for lost, as in the browser.
-const SILENCE: Duration = Duration::from_secs(45);
 /// The first and the longest pause between two tries, in milliseconds.
 const PAUSES: (usize, usize) = (50, 800);
 
@@ -150,10 +145,11 @@ impl Client {
             let (mut rev, mut backoff) = (0, Backoff::default());
             self.log.note(Entry::Afresh { rev, lines: vec![] });
             loop {
-                if let Some(socket) = self.opens(rev).await {
+                if let Some(channel) = self.opens(&mut dice, rev).await {
                     backoff = Backoff::default();
-                    self.log.note(Entry::Opened { rev });
-                    rev = self.hears(socket, rev).await;
+                    let by = channel.transport();
+                    self.log.note(Entry::Opened { rev, by });
+                    rev = self.hears(channel, rev).await;
                 }
                 backoff.pause(&mut dice).await;
                 rev = self.perhaps_reloads(&mut dice, rev).await;
@@ -162,41 +158,58 @@ impl Client {
         .await;
     }
 
-    /// The channel from this cursor on, if there is a way to the server.
-    async fn opens(&self, rev: u64) -> Option<WebSocketStream<TcpStream>> {
-        let query = format!("?room={}&rev={rev}", self.room);
-        let (_, host) = self.person.url().split_once("//")?;
-        let opened = timeout(IMPATIENCE, async {
-            let line = TcpStream::connect(host).await?;
-            let (socket, _) = client_async(self.person.upgrade(&query), line).await?;
-            Ok::<_, Error>(socket)
-        });
-        match opened.await {
-            Ok(Ok(socket)) => return Some(socket),
-            Ok(Err(Error::Http(answer))) => {
-                let (what, status) = ("the channel", answer.status().as_u16());
-                // A proxy that takes the upgrade out makes it a request that the server does not understand.
-                let entry = match status {
-                    400 | 503 => Entry::Failed {
-                        status: Some(status),
-                    },
-                    _ => Entry::Refused { what, status },
-                };
-                self.log.note(entry);
+    /// The channel from this cursor on, by either transport, if there is a way to the server.
+    async fn opens(&self, dice: &mut Dice, rev: u64) -> Option<Channel> {
+        let is_stream = dice.roll(2) == 0;
+        let opening = async {
+            match is_stream {
+                true => Channel::stream(&self.person, self.room, rev).await,
+                false => Channel::socket(&self.person, self.room, rev).await,
             }
-            _ => self.log.note(Entry::Failed { status: None }),
-        }
+        };
+        let status = match timeout(IMPATIENCE, opening).await {
+            Ok(Ok(channel)) => return Some(channel),
+            Ok(Err(Closed(status))) => status,
+            Err(_) => None,
+        };
+        // A proxy that takes the upgrade out makes it a request that the server does not understand.
+        self.log.note(match status {
+            Some(status) if status != 503 && (is_stream || status != 400) => {
+                let what = "the channel";
+                Entry::Refused { what, status }
+            }
+            status => Entry::Failed { status },
+        });
         None
     }
 
     /// Writes down what comes until the channel ends; brings back the cursor.
-    async fn hears(&self, mut socket: WebSocketStream<TcpStream>, mut rev: u64) -> u64 {
-        while let Ok(Some(Ok(message))) = timeout(SILENCE, socket.next()).await {
-            if let Message::Text(frame) = message {
-                rev = self.takes(&frame).unwrap_or(rev);
+    async fn hears(&self, mut channel: Channel, mut rev: u64) -> u64 {
+        while let Some(heard) = channel.next().await {
+            match heard {
+                Heard::Fragment(frame) => rev = self.takes(&frame).unwrap_or(rev),
+                Heard::Ask(connection, number) => self.answers(&connection, &number).await,
             }
         }
         rev
+    }
+
+    /// Tells the server that it was received. Once only: after a failure, the next connection is asked again.
+    async fn answers(&self, connection: &str, number: &str) {
+        let form = [("connection", connection), ("number", number)];
+        let ask = self.person.asks(Method::POST, "/live/received").form(&form);
+        match timeout(IMPATIENCE, ask.tries()).await {
+            Ok(Ok(answer)) if answer.status != 204 => {
+                let (what, status) = ("what was received", answer.status);
+                self.log.note(match status {
+                    503 => Entry::Failed {
+                        status: Some(status),
+                    },
+                    _ => Entry::Refused { what, status },
+                });
+            }
+            _ => {}
+        }
     }
 
     /// Writes down what a frame says; brings back the cursor if it moves.
@@ -225,11 +238,17 @@ impl Client {
             1 => {
                 let path = format!("/rooms/{}", self.room);
                 let tried = timeout(IMPATIENCE, self.person.asks(Method::GET, &path).tries()).await;
-                let Ok(Ok(page)) = tried else { return rev };
-                if page.status != 200 {
-                    let (what, status) = ("a page", page.status);
-                    self.log.note(Entry::Refused { what, status });
+                let Some(page) = tried.ok().and_then(Result::ok) else {
                     return rev;
+                };
+                match page.status {
+                    200 => {}
+                    503 => return rev,
+                    status => {
+                        let what = "a page";
+                        self.log.note(Entry::Refused { what, status });
+                        return rev;
+                    }
                 }
                 let rev = cursor_in(&page.body).expect("a room's page carries the cursor");
                 (rev, page.messages().into_iter().map(Line::from).collect())

@@ -2,13 +2,11 @@
 
 use std::fs::File;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
 
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection};
 use tempfile::TempDir;
-use tokio::time::sleep;
 
 /// How large a disk is that can be filled.
 const SIZE: &str = "size=192m";
@@ -37,18 +35,24 @@ impl Disk {
         self.folder.path()
     }
 
-    /// Leaves no byte free for so long; tells whether that is possible.
-    pub async fn is_full_for(&self, long: Duration) -> bool {
+    /// Leaves no byte free; not on a disk that cannot be filled.
+    pub fn fill(&self) -> bool {
         if !self.is_small {
             return false;
         }
-        let ballast = self.path().join("ballast");
-        let mut file = File::create(&ballast).expect("a name has room");
+        let mut file = File::create(self.ballast()).expect("a name has room");
         let full = io::copy(&mut io::repeat(0), &mut file).expect_err("the disk has an end");
         assert_eq!(full.kind(), io::ErrorKind::StorageFull, "{full}");
-        sleep(long).await;
-        std::fs::remove_file(ballast).expect("it was there");
         true
+    }
+
+    /// Makes room again.
+    pub fn empty(&self) {
+        std::fs::remove_file(self.ballast()).expect("the disk was full");
+    }
+
+    fn ballast(&self) -> PathBuf {
+        self.path().join("ballast")
     }
 
     /// Locks the database against writers, as another program does that works on the file.

@@ -40,8 +40,8 @@ pub enum Entry {
     Failed { status: Option<u16> },
     /// An answer came that nobody should get.
     Refused { what: &'static str, status: u16 },
-    /// Its channel opened with this cursor.
-    Opened { rev: u64 },
+    /// Its channel opened with this cursor, by this transport.
+    Opened { rev: u64, by: &'static str },
     /// What is shown from now on is this and nothing else: a page was loaded, or the newest page came afresh.
     Afresh { rev: u64, lines: Vec<Line> },
     /// These changes came, and the cursor stands here now.

@@ -4,9 +4,11 @@
 //! `TERTULIA_FAULTS_SEED` repeats a run's choices, `TERTULIA_FAULTS_SECONDS` sets its length.
 
 mod bad_logs;
+mod channel;
 mod checker;
 mod clients;
 mod disk;
+mod full;
 mod log;
 mod nemesis;
 mod run;

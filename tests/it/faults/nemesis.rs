@@ -161,7 +161,13 @@ impl<'a> Striker<'a> {
                 self.house().is_sent("-CONT");
             }
             Blow::Locked => release_after(self.disk.lock().await, long * 3).await,
-            Blow::DiskFilled => return self.disk.is_full_for(long).await,
+            Blow::DiskFilled => {
+                if !self.disk.fill() {
+                    return false;
+                }
+                sleep(long).await;
+                self.disk.empty();
+            }
             Blow::OutOfFiles => return out_of_files(self.house().id(), long).await,
         }
         true

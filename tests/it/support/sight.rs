@@ -19,10 +19,12 @@ pub struct Shown {
     pub mine: bool,
 }
 
-/// The messages in a piece of HTML, in the order in which they stand there.
+/// The stored messages in a piece of HTML, in the order in which they stand there.
 pub fn messages_in(html: &str) -> Vec<Shown> {
     let html = Html::parse_fragment(html);
-    html.select(&selector("li.message")).map(shown).collect()
+    html.select(&selector("li.message[id]"))
+        .map(shown)
+        .collect()
 }
 
 /// The places of the messages in a piece of HTML.

@@ -12,7 +12,7 @@ use crate::{
     config::Config,
     domain::accounts::SESSION_USER,
     ids::UserId,
-    records::Person,
+    records::{Person, Privacy, Role, User},
     web::{
         Server, Site,
         live::connections::{Opening, Transport},
@@ -34,11 +34,18 @@ async fn visit(site: &std::sync::Arc<Site>) -> Visit {
         .create(&mut record)
         .await
         .expect("it is stored");
+    let person = Person {
+        id: UserId(1),
+        name: "ada".into(),
+    };
+    let ada = User {
+        person: person.clone(),
+        role: Role::Member,
+        created: now,
+        privacy: Privacy::default(),
+    };
     let opening = Opening {
-        person: Person {
-            id: UserId(1),
-            name: "ada".into(),
-        },
+        person,
         session: record.id,
         room: None,
         transport: Transport::WebSocket,
@@ -46,7 +53,7 @@ async fn visit(site: &std::sync::Arc<Site>) -> Visit {
         since: now,
     };
     let connection = site.connections.open(opening, 1).expect("there is room");
-    let who = (UserId(1), record.id);
+    let who = (&ada, record.id);
     let reader = Reader::new(site.clone(), who, Zone::named("UTC"), None, Rev(0));
     Visit {
         reader,
