@@ -54,20 +54,16 @@ async fn with_three_tabs_ben_is_here_until_the_last_has_gone_and_a_reload_is_no_
         ada.id_of(&carla).await,
         ada.id_of(&dora).await,
     ];
+    let mut hers = ada.listens_in_the_lobby().await.settled().await;
     let mut tabs = Vec::new();
     for _ in 0..3 {
         tabs.push(ben.listens_in_the_lobby().await.stays_open());
     }
+    hers.hears_online(ben_id, true).await;
     let page = dora.listens_in_the_lobby().await.stays_open();
+    hers.hears_online(dora_id, true).await;
     let only = carla.listens_in_the_lobby().await.stays_open();
-    eventually("all are here", async || {
-        ada.sees_online(ben_id).await
-            && ada.sees_online(carla_id).await
-            && ada.sees_online(dora_id).await
-    })
-    .await;
-    let mut hers = ada.listens_in_the_lobby().await.settled().await;
-    hers.hears_online(ada.id_of(&ada).await, true).await;
+    hers.hears_online(carla_id, true).await;
     let before = hers.frames().len();
 
     tabs.truncate(1);
@@ -76,22 +72,12 @@ async fn with_three_tabs_ben_is_here_until_the_last_has_gone_and_a_reload_is_no_
     drop(only);
     let left = Instant::now();
     hers.hears_online(carla_id, false).await;
-    assert!(
-        left.elapsed() > Duration::from_secs(9),
-        "after a while: {:?}",
-        left.elapsed()
-    );
+    let stayed = left.elapsed();
+    assert!(stayed > Duration::from_secs(9), "after a while: {stayed:?}");
     for frame in &hers.frames()[before..] {
-        assert_eq!(
-            presence_in(frame, ben_id),
-            None,
-            "he has a tab yet: {frame}"
-        );
-        assert_eq!(
-            presence_in(frame, dora_id),
-            None,
-            "she only reloaded: {frame}"
-        );
+        let [of_ben, of_dora] = [ben_id, dora_id].map(|id| presence_in(frame, id));
+        assert_eq!(of_ben, None, "he has a tab yet: {frame}");
+        assert_eq!(of_dora, None, "she only reloaded: {frame}");
     }
     assert!(ada.sees_online(ben_id).await && ada.sees_online(dora_id).await);
     assert!(!ada.sees_online(carla_id).await);
@@ -182,7 +168,6 @@ async fn whoever_was_here_when_the_server_stopped_is_so_when_it_comes_back() {
         here.contains(&ben_id) && !here.contains(&carla_id),
         "{here:?}"
     );
-    // What was told of the start is over once the next thing is.
     let _page = carla.listens_in_the_lobby().await.stays_open();
     hers.hears_online(carla_id, true).await;
     let before = hers.frames().len();

@@ -2,7 +2,7 @@
 //! of others either, and the administrator can hide what everyone has read.
 
 use crate::receipts::two_and_carla;
-use crate::support::signals::{Group, info_on, presence_in, seen_in};
+use crate::support::signals::{Group, here_in, info_on, presence_in, seen_in};
 use crate::support::ticks::{preview_in, ticks_on};
 use crate::support::{Ear, Person, RoomId, Town, eventually};
 
@@ -194,6 +194,7 @@ async fn the_administrator_switches_them_off_for_everyone_at_once() {
     }
     assert_eq!(ben.tick(room, 1).await, "read");
     let mut his = ben.listens_from_now(room).await.settled().await;
+    his.hears_who_is_here().await;
     let before = his.frames().len();
     ada.tries_to_switch_receipts(false)
         .await
@@ -267,10 +268,10 @@ async fn whoever_hides_that_they_are_here_does_not_see_it_of_others() {
     his.hears_seen("online").await;
 
     ben.shows(true, false).await;
-    assert_eq!(his.hears_who_is_here().await, [0; 0]);
-    his.hears_seen("").await;
-    hers.hears_online(ben_id, false).await;
-    hers.hears_seen("").await;
+    let frame = his.hears_seen("").await;
+    assert_eq!(here_in(&frame), Some(Vec::new()));
+    let frame = hers.hears_online(ben_id, false).await;
+    assert_eq!(seen_in(&frame).as_deref(), Some(""), "nor when he last was");
     for (person, other) in [(&ada, ben_id), (&ben, ada_id)] {
         assert!(!person.sees_online(other).await);
         let page = person.room(chat).await;
@@ -290,13 +291,11 @@ async fn whoever_hides_that_they_are_here_does_not_see_it_of_others() {
     }
 
     ben.shows(true, true).await;
-    let mut here = his.hears_who_is_here().await;
-    here.sort_unstable();
+    let here = here_in(&his.hears_seen("online").await).expect("both are told");
     assert!(
         here.contains(&ada_id) && here.contains(&carla_id),
         "{here:?}"
     );
-    his.hears_seen("online").await;
     hers.hears_online(ben_id, true).await;
     assert!(ben.sees_online(ada_id).await);
 }

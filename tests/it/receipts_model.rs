@@ -131,6 +131,11 @@ impl Told {
         !self.silent.contains(&self.messages[seq as usize - 1].0)
     }
 
+    /// Whether there is a rule for it: none of those who could have read it need let anybody know by now.
+    pub fn is_settled(&self, seq: i64) -> bool {
+        self.read.contains(&seq) || !self.readers(seq).is_empty()
+    }
+
     /// The ticks of a message as its author sees them, from nothing but what each of its audience did.
     pub fn ticks(&self, seq: i64) -> Ticks {
         let audience = self.audience(seq);

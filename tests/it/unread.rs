@@ -81,8 +81,11 @@ async fn ada_learns_nothing_of_it_and_her_ticks_stay() {
     ada.creates_room("The frame after").await;
     for (ear, before) in [hers, in_the_chat, outside].iter_mut().zip(before) {
         ear.hears("The frame after").await;
-        let told = ear.frames().len() - before;
-        assert_eq!(told, 1, "{:#?}", &ear.frames()[before..]);
+        let told: Vec<_> = ear.frames()[before..]
+            .iter()
+            .filter(|frame| !is_presence(frame))
+            .collect();
+        assert_eq!(told.len(), 1, "{told:#?}");
     }
     for (at, seq) in [(room, 3), (chat, 1)] {
         assert_eq!(ada.tick(at, seq).await, "read");
@@ -91,6 +94,11 @@ async fn ada_learns_nothing_of_it_and_her_ticks_stay() {
             Some("Today, 12:00")
         );
     }
+}
+
+/// Whether the frame tells of nothing but who is here.
+fn is_presence(frame: &str) -> bool {
+    frame.starts_with("<span id=\"presence-")
 }
 
 #[tokio::test]
@@ -223,10 +231,8 @@ async fn eight_hours_a_week_or_always() {
     assert_eq!(ben.badge(room).await, unread(1));
     assert!(ben.room(room).await.has("[name=for][value=always]"));
     town.clock().advance(HOUR * 24 * 7);
-    ben.signs_in().await;
     assert_eq!(ben.title().await, "(2) Tertulia");
-    town.clock().advance(HOUR * 24 * 365 * 10);
-    ben.signs_in().await;
+    town.clock().advance(HOUR * 24 * 100);
     assert_eq!(ben.title().await, "(2) Tertulia");
     assert_eq!(ben.badge(always).await, muted(1));
 }

@@ -42,7 +42,11 @@ async fn visit(site: &std::sync::Arc<Site>) -> Visit {
         person: person.clone(),
         role: Role::Member,
         created: now,
-        privacy: Privacy::default(),
+        // Nobody is told of her, herself included.
+        privacy: Privacy {
+            presence: false,
+            ..Privacy::default()
+        },
     };
     let opening = Opening {
         person,
