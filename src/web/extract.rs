@@ -15,7 +15,7 @@ use crate::{
     domain::accounts::SESSION_USER,
     error::Error,
     ids::{RoomId, Seq, UserId},
-    records::{Person, Room, User},
+    records::{Person, Role, Room, User},
 };
 
 /// Who is signed in. Without a session the answer is 401, or the way to the sign-in page.
@@ -29,6 +29,11 @@ impl CurrentUser {
     /// Who, and their name.
     pub fn person(&self) -> &Person {
         &self.user.person
+    }
+
+    /// What they may do.
+    pub fn role(&self) -> Role {
+        self.user.role
     }
 
     /// By which session.

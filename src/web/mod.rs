@@ -21,6 +21,7 @@ use crate::{
 };
 
 mod accounts;
+mod admin;
 mod assets;
 mod door;
 mod error;
@@ -128,6 +129,8 @@ fn routes() -> Route {
         .at("/live/events", get(live::sse::events))
         .at("/live/received", post(live::sse::received))
         .at("/live/session", get(live::sse::session))
+        .at("/admin/connections", get(admin::connections))
+        .at("/metrics", get(admin::metrics))
         .at("/healthz", get(health::healthz))
         .at("/readyz", get(health::readyz))
         .at("/assets/:fingerprint/*path", get(health::asset))
@@ -189,6 +192,7 @@ impl Server {
         let Self { site, door, .. } = self;
         site.app.tasks.spawn(forget_quiet(site.clone()));
         site.app.tasks.spawn(prepare(site.clone()));
+        site.app.tasks.spawn(admin::keep_samples(site.clone()));
         let drained = drain(site.clone(), stop);
         let server = poem::Server::new_with_acceptor(door);
         let served = server

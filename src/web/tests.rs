@@ -120,6 +120,7 @@ async fn every_template_is_rendered_by_what_uses_it() {
         "/rooms/1?before=60",
         "/rooms/1/messages/3",
         "/rooms/1/messages/3/edit",
+        "/admin/connections",
     ];
     for path in pages {
         for htmx in [false, true] {

@@ -9,11 +9,7 @@ use std::{io, sync::Arc};
 use async_stream::stream;
 use bytes::Bytes;
 use futures_util::Stream;
-use poem::{
-    Body, Request, Response, handler,
-    http::StatusCode,
-    web::Data,
-};
+use poem::{Body, Request, Response, handler, http::StatusCode, web::Data};
 use serde::Deserialize;
 
 use super::{
