@@ -75,6 +75,10 @@ pub struct Config {
     #[arg(long, env = "TERTULIA_SIGNALS", value_enum, default_value = "on")]
     pub signals: Switch,
 
+    /// Token for /metrics from elsewhere (Authorization: Bearer …); without one, only this machine may read it
+    #[arg(long, env = "TERTULIA_METRICS_TOKEN", value_name = "TOKEN", hide_env_values = true, value_parser = token)]
+    pub metrics_token: Option<String>,
+
     /// How log lines look
     #[command(flatten)]
     pub log: LogConfig,
@@ -218,6 +222,15 @@ impl Config {
 fn listen(text: &str) -> Result<SocketAddr, String> {
     text.parse()
         .map_err(|_| "write an IP address and a port, as in 127.0.0.1:8000 or [::]:8000".into())
+}
+
+fn token(text: &str) -> Result<String, String> {
+    let plain = text.bytes().all(|byte| byte.is_ascii_graphic());
+    if text.len() >= 16 && plain {
+        Ok(text.into())
+    } else {
+        Err("write 16 or more letters, digits and signs, without spaces".into())
+    }
 }
 
 fn redis(text: &str) -> Result<String, String> {

@@ -40,12 +40,13 @@ async fn serve(config: Config, is_demo: bool) -> Result<(), StartError> {
     }
     let app = App::open(config, Clock::system()).await?;
     let server = Server::bind(app).await?;
+    let stop = CancellationToken::new();
+    // Whoever is told that it is ready may tell it to stop.
+    tokio::spawn(stop_on_signal(stop.clone())?);
     println!("Tertulia is ready: {}", server.url());
     if is_demo {
         println!("{}", demo::how_to_sign_in(server.url()));
     }
-    let stop = CancellationToken::new();
-    tokio::spawn(stop_on_signal(stop.clone())?);
     server
         .run(stop)
         .await

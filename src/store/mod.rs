@@ -3,7 +3,16 @@
 //! Knows no rules (what may be done) and no readers (who is told). Everything that changes a room goes through
 //! the one [`Writer`]; everything else that writes uses the same single connection, so SQLite never sees two writers.
 
-use std::{fs, os::unix::fs::DirBuilderExt as _, path::Path, time::Duration};
+use std::{
+    fs,
+    os::unix::fs::DirBuilderExt as _,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use migrations::{Migrator, MigratorTrait};
 use sea_orm::{
@@ -40,6 +49,7 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(4);
 pub struct Store {
     write: DatabaseConnection,
     read: DatabaseConnection,
+    doubtful: Arc<AtomicBool>,
 }
 
 impl Store {
@@ -49,16 +59,17 @@ impl Store {
     /// A sentence for the operator: the directory cannot be made, the server does not answer, a migration failed.
     pub async fn open(url: &DatabaseUrl) -> Result<Self, String> {
         let failed = |err: DbErr| format!("cannot open the database: {err}");
+        let doubtful = Arc::new(AtomicBool::new(false));
         let (write, read) = match url {
             DatabaseUrl::Sqlite(file) => {
                 make_room_for(file)?;
-                let write = Database::connect(sqlite(file, 1, false))
+                let write = Database::connect(sqlite(file, 1, Some(doubtful.clone())))
                     .await
                     .map_err(failed)?;
                 migrate(&write).await?;
                 (
                     write,
-                    Database::connect(sqlite(file, SQLITE_READERS, true))
+                    Database::connect(sqlite(file, SQLITE_READERS, None))
                         .await
                         .map_err(failed)?,
                 )
@@ -74,7 +85,17 @@ impl Store {
                 )
             }
         };
-        Ok(Self { write, read })
+        Ok(Self {
+            write,
+            read,
+            doubtful,
+        })
+    }
+
+    /// Notes that a write has failed: the next one opens a connection of its own. A file that was opened while it was
+    /// read-only stays so for its connection, whatever becomes of the file.
+    fn doubt(&self) {
+        self.doubtful.store(true, Ordering::Relaxed);
     }
 
     /// Whether the database answers.
@@ -117,7 +138,9 @@ async fn migrate(db: &DatabaseConnection) -> Result<(), String> {
 }
 
 /// Every commit reaches the disk before it is answered (`synchronous = FULL`), readers never wait for it (WAL).
-fn sqlite(file: &Path, connections: u32, read_only: bool) -> ConnectOptions {
+/// The connection that writes is opened anew when it is doubtful; without that mark connections only read.
+fn sqlite(file: &Path, connections: u32, doubtful: Option<Arc<AtomicBool>>) -> ConnectOptions {
+    let read_only = doubtful.is_none();
     let file = file.to_path_buf();
     let mut options = ConnectOptions::new("sqlite::memory:");
     quiet(&mut options, connections).map_sqlx_sqlite_opts(move |opts| {
@@ -138,11 +161,13 @@ fn sqlite(file: &Path, connections: u32, read_only: bool) -> ConnectOptions {
                 .synchronous(SqliteSynchronous::Full),
         }
     });
-    options.map_sqlx_sqlite_before_acquire(|connection, _| {
+    options.map_sqlx_sqlite_before_acquire(move |connection, _| {
         // A transaction that SQLite itself took back (the disk is full) is still counted by sqlx, which from then on
         // only sets savepoints inside it: commits would be answered and never made. The pool opens another instead.
         let is_at_rest = !connection.is_in_transaction();
-        Box::pin(async move { Ok(is_at_rest) })
+        let is_doubtful = doubtful.as_ref();
+        let is_doubtful = is_doubtful.is_some_and(|it| it.swap(false, Ordering::Relaxed));
+        Box::pin(async move { Ok(is_at_rest && !is_doubtful) })
     });
     options
 }
@@ -180,7 +205,8 @@ fn failure(err: DbErr) -> Error {
     }
 }
 
-/// SQLite's busy (5), locked (6), read-only (8), I/O error (10) and full (13) can pass; so can a lost connection.
+/// SQLite's busy (5), locked (6), read-only (8), I/O error (10), full (13) and "cannot open" (14, as without file
+/// descriptors) can pass; so can a lost connection.
 fn is_passing(err: &sqlx::Error) -> bool {
     match err {
         sqlx::Error::Io(_)
@@ -189,7 +215,7 @@ fn is_passing(err: &sqlx::Error) -> bool {
         | sqlx::Error::WorkerCrashed => true,
         sqlx::Error::Database(err) => {
             let code = err.code().and_then(|code| code.parse::<u32>().ok());
-            code.is_some_and(|code| matches!(code & 0xff, 5 | 6 | 8 | 10 | 13))
+            code.is_some_and(|code| matches!(code & 0xff, 5 | 6 | 8 | 10 | 13 | 14))
         }
         _ => false,
     }

@@ -39,6 +39,11 @@ impl Sessions {
         key(id)
     }
 
+    fn not_written(&self, err: sea_orm::DbErr) -> SessionError {
+        self.store.doubt();
+        backend(err)
+    }
+
     /// Removes what has expired; returns how many.
     pub async fn delete_expired(&self) -> Result<u64> {
         let expired =
@@ -59,7 +64,7 @@ impl SessionStore for Sessions {
         session::Entity::insert(row)
             .exec_without_returning(&self.store.write)
             .await
-            .map_err(backend)?;
+            .map_err(|err| self.not_written(err))?;
         Ok(())
     }
 
@@ -75,7 +80,7 @@ impl SessionStore for Sessions {
         saved
             .exec_without_returning(&self.store.write)
             .await
-            .map_err(backend)?;
+            .map_err(|err| self.not_written(err))?;
         Ok(())
     }
 

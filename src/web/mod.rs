@@ -22,6 +22,7 @@ use crate::{
 };
 
 mod accounts;
+mod admin;
 mod assets;
 mod door;
 mod error;
@@ -144,6 +145,8 @@ fn routes() -> Route {
         .at("/live/events", get(live::sse::events))
         .at("/live/received", post(live::sse::received))
         .at("/live/session", get(live::sse::session))
+        .at("/admin/connections", get(admin::connections))
+        .at("/metrics", get(admin::metrics))
         .at("/healthz", get(health::healthz))
         .at("/readyz", get(health::readyz))
         .at("/assets/:fingerprint/*path", get(health::asset))
@@ -205,6 +208,7 @@ impl Server {
         let Self { site, door, .. } = self;
         site.app.tasks.spawn(forget_quiet(site.clone()));
         site.app.tasks.spawn(prepare(site.clone()));
+        site.app.tasks.spawn(admin::keep_samples(site.clone()));
         let drained = drain(site.clone(), stop);
         let server = poem::Server::new_with_acceptor(door);
         let served = server

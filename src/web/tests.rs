@@ -123,6 +123,7 @@ async fn every_template_is_rendered_by_what_uses_it() {
         "/rooms/1/messages/3/edit",
         "/rooms/1/messages/3/info",
         "/settings",
+        "/admin/connections",
     ];
     for path in pages {
         for htmx in [false, true] {

@@ -1,7 +1,10 @@
 //! Tertulia from outside: over HTTP and real sockets, in a real browser, as a real process.
 
 mod accounts;
+mod admin;
 mod browser;
+mod browser_live;
+mod browser_outbox;
 mod browser_signals;
 mod browser_ticks;
 mod crash;
@@ -23,6 +26,7 @@ mod safety;
 mod slow;
 mod sse;
 mod stopping;
+mod storage;
 mod support;
 mod tidy;
 mod typing;

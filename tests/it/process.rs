@@ -23,6 +23,7 @@ async fn a_wrong_value_is_refused_with_a_sentence_that_says_what_to_write() {
         ),
         (["--signup", "maybe"], ["--signup", "closed"]),
         (["--limits", "maybe"], ["--limits", "off"]),
+        (["--metrics-token", "short"], ["--metrics-token", "16"]),
         (["--log-format", "xml"], ["--log-format", "json"]),
         (["--log-level", "loud=very"], ["--log-level", "debug"]),
         (["--lisen", "127.0.0.1:0"], ["--lisen", "--listen"]),
@@ -78,6 +79,7 @@ async fn help_names_every_flag_and_its_variable() {
         "public-url",
         "signup",
         "limits",
+        "metrics-token",
         "log-format",
         "log-level",
     ] {

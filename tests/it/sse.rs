@@ -6,13 +6,9 @@ use crate::support::{Person, Town};
 /// More than the operating system and the server's queue hold together.
 const POSTS: u64 = 1_200;
 
-/// A fragment as it is compared between the transports: events have no empty lines, and no carriage returns.
+/// A fragment as it is compared between the transports: the end of an event is no part of it.
 fn normal(fragment: &str) -> String {
-    let lines = fragment.split(['\n', '\r']);
-    lines
-        .filter(|line| !line.is_empty())
-        .collect::<Vec<_>>()
-        .join("\n")
+    fragment.trim_end().to_owned()
 }
 
 #[tokio::test]

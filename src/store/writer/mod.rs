@@ -228,6 +228,7 @@ async fn run(
             }
             Err(err) => {
                 tracing::warn!(error = %err, writes = callers.len(), "nothing of a batch was stored");
+                store.doubt();
                 let again = |_: &_| Err(Error::Unavailable(err.to_string()));
                 callers.iter().map(again).collect()
             }

@@ -192,6 +192,11 @@ impl Connections {
         (open, all.totals.clone())
     }
 
+    /// Notes how many are open now.
+    pub fn sample(&self) {
+        self.lock().totals.sample();
+    }
+
     /// In which time all that are open now are to be closed when the server stops.
     pub fn spread(&self) -> Duration {
         let open = u32::try_from(self.lock().open.len()).unwrap_or(u32::MAX);

@@ -38,7 +38,8 @@ mod typing;
 pub mod websocket;
 
 use connections::Connection;
-pub use connections::{Connections, Transport};
+pub use connections::{Connections, Facts, Transport};
+pub use totals::{SAMPLE, SAMPLES, Totals};
 
 use frames::{DayName, DaysFrame, FloorsFrame, Resync};
 use lobby::Stale;

@@ -1,11 +1,16 @@
 //! What all live connections of this process came to so far, for the administrator's page and for metrics.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::Duration,
+};
 
 use super::connections::Transport;
 
-/// How many samples of the past are kept.
+/// How many samples of the past are kept, and how far they are apart: ten minutes.
 pub const SAMPLES: usize = 60;
+/// See [`SAMPLES`].
+pub const SAMPLE: Duration = Duration::from_secs(10);
 
 /// The totals of one transport since the process started.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

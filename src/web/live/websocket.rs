@@ -15,7 +15,7 @@ use tokio_tungstenite::{
     WebSocketStream,
     tungstenite::{
         Error as WsError, Message, Utf8Bytes,
-        error::CapacityError,
+        error::{CapacityError, ProtocolError},
         handshake::derive_accept_key,
         protocol::{CloseFrame, Role, WebSocketConfig, frame::coding::CloseCode},
     },
@@ -109,6 +109,7 @@ impl From<WsError> for End {
                 Self::Close(CloseCode::Size, "too large")
             }
             WsError::Utf8(_) => Self::Close(CloseCode::Invalid, "not UTF-8"),
+            WsError::Protocol(ProtocolError::ResetWithoutClosingHandshake) => Self::Gone,
             WsError::Protocol(_) => Self::Close(CloseCode::Protocol, "protocol error"),
             WsError::WriteBufferFull(_) => feed::End::TooSlow.into(),
             _ => Self::Gone,
@@ -182,7 +183,10 @@ async fn talk(socket: &mut Socket, feed: &mut Feed, first: Vec<Frame>) -> Result
                         Err(_) => feed.heard(),
                     }
                 }
-                Some(Ok(Message::Ping(_) | Message::Frame(_))) => unanswered = 0,
+                Some(Ok(Message::Ping(_) | Message::Frame(_))) => {
+                    unanswered = 0;
+                    feed.heard();
+                }
                 Some(Ok(Message::Text(_) | Message::Binary(_))) => {
                     return Err(End::Close(CloseCode::Unsupported, "nothing is read here"));
                 }

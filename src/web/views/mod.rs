@@ -1,4 +1,4 @@
-//! View models: what templates show of rooms and messages. All arithmetic is done here. They know neither the
+//! View models: what templates show of rooms, messages and connections. All arithmetic is done here. They know neither the
 //! request nor where the records come from.
 
 use serde::Serialize;
@@ -11,10 +11,12 @@ use crate::{
     records::{Floors, Room, RoomKind},
 };
 
+mod connections;
 mod messages;
 mod receipts;
 mod rooms;
 
+pub use connections::{ConnectionsView, TRANSPORTS};
 pub use messages::{ComposerView, HistoryView, MessageView, MessagesFrame};
 pub use receipts::InfoView;
 pub use rooms::{LobbyView, MenuView, RoomView, RowView, SeenView};

@@ -28,12 +28,22 @@ impl House {
         House::runs(&[&["--listen", listen, "--data", folder], flags].concat()).await
     }
 
+    /// The same, started by another program, which gets ours and its arguments as its last ones.
+    pub async fn opens_under(under: &[&str], listen: &str, data: &Path, flags: &[&str]) -> House {
+        let folder = data.to_str().expect("a path in UTF-8");
+        let place = ["--listen", listen, "--data", folder];
+        House::starts(command_under(under, &[&place, flags].concat())).await
+    }
+
     /// Starts `tertulia` with these arguments, and waits for the line that says where it is.
     pub async fn runs(arguments: &[&str]) -> House {
+        House::starts(command(arguments)).await
+    }
+
+    async fn starts(mut command: Command) -> House {
         let (file, errors) = NamedTempFile::new()
             .expect("a file for its log")
             .into_parts();
-        let mut command = command(arguments);
         let mut child = command
             .stdout(Stdio::piped())
             .stderr(file)
@@ -90,6 +100,12 @@ impl House {
         let errors = std::fs::read(&self.errors).expect("the file is there");
         let said = self.last_words().await.join("\n");
         said + &String::from_utf8_lossy(&errors)
+    }
+
+    /// Whether it has logged something with this in it.
+    pub fn has_logged(&self, text: &str) -> bool {
+        let errors = std::fs::read(&self.errors).expect("the file is there");
+        String::from_utf8_lossy(&errors).contains(text)
     }
 
     /// Sends bytes over a new line and brings back what comes until the server closes it.
@@ -177,7 +193,13 @@ pub async fn outcome_of(arguments: &[&str]) -> Output {
 }
 
 fn command(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_tertulia"));
+    command_under(&[], arguments)
+}
+
+fn command_under(under: &[&str], arguments: &[&str]) -> Command {
+    let line = [under, &[env!("CARGO_BIN_EXE_tertulia")], arguments].concat();
+    let (program, arguments) = line.split_first().expect("a program");
+    let mut command = Command::new(program);
     command
         .args(arguments)
         .stdin(Stdio::null())

@@ -99,11 +99,6 @@ impl Stream {
         shown.find(|it| it.seq == seq).expect("it was found by it")
     }
 
-    /// All events so far.
-    pub fn events(&self) -> &[Event] {
-        &self.events
-    }
-
     /// The fragments so far.
     pub fn fragments(&self) -> Vec<&str> {
         let all = self.events.iter().filter(|event| event.name.is_empty());

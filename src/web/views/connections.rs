@@ -1,0 +1,240 @@
+//! What the administrator's page shows of live connections. It knows nothing of how they work.
+
+use std::{sync::Arc, time::Duration};
+
+use serde::Serialize;
+
+use crate::{
+    clock::UnixMillis,
+    records::RoomKind,
+    web::{
+        live::{Facts, SAMPLES, Totals, Transport},
+        zone::{Zone, iso},
+    },
+};
+
+/// Every transport there is.
+pub const TRANSPORTS: [Transport; 2] = [Transport::WebSocket, Transport::Sse];
+
+/// How many connections the page lists, newest first; the totals count all.
+const LISTED: usize = 500;
+/// The chart's height, a bar's width, and how far bars are apart, in its own units.
+const HEIGHT: u64 = 80;
+const BAR: u64 = 5;
+const STEP: u64 = 6;
+
+/// `admin/_connections.html`.
+#[derive(Debug, Serialize)]
+pub struct ConnectionsView {
+    people: usize,
+    queued: usize,
+    totals: Vec<TotalView>,
+    ended: Vec<EndedView>,
+    chart: Chart,
+    rows: Vec<LineView>,
+    unlisted: usize,
+}
+
+/// One transport.
+#[derive(Debug, Serialize)]
+struct TotalView {
+    name: &'static str,
+    open: u64,
+    opened: u64,
+    bytes: String,
+}
+
+/// How many ended for one reason.
+#[derive(Debug, Serialize)]
+struct EndedView {
+    why: &'static str,
+    count: u64,
+}
+
+/// How many were connected in the last while.
+#[derive(Debug, Serialize)]
+struct Chart {
+    width: u64,
+    height: u64,
+    most: u64,
+    bars: Vec<Bar>,
+}
+
+/// One moment: the bar of WebSockets, and on top of it that of streams.
+#[derive(Debug, Serialize)]
+struct Bar {
+    x: u64,
+    width: u64,
+    websocket_y: u64,
+    websocket_height: u64,
+    sse_y: u64,
+    sse_height: u64,
+}
+
+/// One connection.
+#[derive(Debug, Serialize)]
+struct LineView {
+    id: u64,
+    person: String,
+    room: String,
+    transport: &'static str,
+    since: String,
+    iso: String,
+    took: String,
+    queued: usize,
+    bytes: String,
+    heard: String,
+    from: String,
+}
+
+impl ConnectionsView {
+    /// All of `open`, told at `now`.
+    pub fn new(open: &[Arc<Facts>], totals: &Totals, zone: &Zone, now: UnixMillis) -> Self {
+        let bytes_of = |transport| {
+            let open = open.iter().filter(|it| it.opening.transport == transport);
+            totals.of(transport).bytes + open.map(|it| it.bytes()).sum::<u64>()
+        };
+        let mut people: Vec<_> = open.iter().map(|it| it.opening.person.id).collect();
+        people.sort();
+        people.dedup();
+        Self {
+            people: people.len(),
+            queued: open.iter().map(|it| it.queued()).sum(),
+            totals: TRANSPORTS
+                .iter()
+                .map(|it| TotalView {
+                    name: name(*it),
+                    open: totals.of(*it).open(),
+                    opened: totals.of(*it).opened,
+                    bytes: size(bytes_of(*it)),
+                })
+                .collect(),
+            ended: totals
+                .ended
+                .iter()
+                .map(|(why, count)| EndedView { why, count: *count })
+                .collect(),
+            chart: Chart::new(totals),
+            rows: open
+                .iter()
+                .rev()
+                .take(LISTED)
+                .map(|it| LineView::new(it, zone, now))
+                .collect(),
+            unlisted: open.len().saturating_sub(LISTED),
+        }
+    }
+}
+
+impl Chart {
+    fn new(totals: &Totals) -> Self {
+        let most = totals
+            .past
+            .iter()
+            .map(|(websocket, sse)| websocket + sse)
+            .max();
+        let most = most.unwrap_or(0).max(1);
+        let high = |count: u64| count * HEIGHT / most;
+        let first = SAMPLES - totals.past.len();
+        let bar = |(at, (websocket, sse)): (usize, &(u64, u64))| {
+            let (websocket, both) = (high(*websocket), high(websocket + sse));
+            Bar {
+                x: (first + at) as u64 * STEP,
+                width: BAR,
+                websocket_y: HEIGHT - websocket,
+                websocket_height: websocket,
+                sse_y: HEIGHT - both,
+                sse_height: both - websocket,
+            }
+        };
+        Self {
+            width: SAMPLES as u64 * STEP,
+            height: HEIGHT,
+            most,
+            bars: totals.past.iter().enumerate().map(bar).collect(),
+        }
+    }
+}
+
+impl LineView {
+    fn new(facts: &Facts, zone: &Zone, now: UnixMillis) -> Self {
+        let opening = &facts.opening;
+        let room = opening.room.as_ref().map(|room| match &room.kind {
+            RoomKind::Public { name } => name.to_string(),
+            // Who writes to whom is nobody else's business.
+            RoomKind::Direct { .. } => "A chat".into(),
+        });
+        Self {
+            id: facts.id,
+            person: opening.person.name.to_string(),
+            room: room.unwrap_or_else(|| "Lobby".into()),
+            transport: name(opening.transport),
+            since: zone.time(opening.since),
+            iso: iso(opening.since),
+            took: words(now.since(opening.since)),
+            queued: facts.queued(),
+            bytes: size(facts.bytes()),
+            heard: facts.heard().map_or_else(
+                || "not yet".into(),
+                |at| format!("{} ago", words(now.since(at))),
+            ),
+            from: opening.from.to_string(),
+        }
+    }
+}
+
+fn name(transport: Transport) -> &'static str {
+    match transport {
+        Transport::WebSocket => "WebSocket",
+        Transport::Sse => "Events (SSE)",
+    }
+}
+
+/// A length of time in its largest whole unit.
+fn words(time: Duration) -> String {
+    match time.as_secs() {
+        seconds @ 0..120 => format!("{seconds} s"),
+        seconds @ 120..7_200 => format!("{} min", seconds / 60),
+        seconds @ 7_200..172_800 => format!("{} h", seconds / 3_600),
+        seconds => format!("{} days", seconds / 86_400),
+    }
+}
+
+/// A number of bytes in its largest unit.
+fn size(bytes: u64) -> String {
+    match bytes {
+        0..10_240 => format!("{bytes} B"),
+        10_240..10_485_760 => format!("{} KiB", bytes / 1_024),
+        _ => format!("{} MiB", bytes / 1_048_576),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_and_sizes_are_told_in_whole_units() {
+        let seconds = [0, 119, 120, 7_199, 7_200, 172_800];
+        let told = seconds.map(|it| words(Duration::from_secs(it)));
+        assert_eq!(told, ["0 s", "119 s", "2 min", "119 min", "2 h", "2 days"]);
+        let told = [0, 10_239, 10_240, 20_971_520].map(size);
+        assert_eq!(told, ["0 B", "10239 B", "10 KiB", "20 MiB"]);
+    }
+
+    #[test]
+    fn the_chart_ends_at_its_right_edge_and_is_as_high_as_the_most() {
+        let mut totals = Totals::default();
+        totals.opened(Transport::WebSocket);
+        totals.sample();
+        totals.opened(Transport::Sse);
+        totals.sample();
+        let Chart {
+            width, most, bars, ..
+        } = Chart::new(&totals);
+        assert_eq!((most, bars.len()), (2, 2));
+        assert_eq!(bars[1].x + STEP, width);
+        assert_eq!((bars[0].websocket_y, bars[0].sse_height), (HEIGHT / 2, 0));
+        assert_eq!((bars[1].sse_y, bars[1].sse_height), (0, HEIGHT / 2));
+    }
+}
