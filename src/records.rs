@@ -36,6 +36,8 @@ pub struct User {
     pub created: UnixMillis,
     /// What they let others see, and so see of others.
     pub privacy: Privacy,
+    /// Whether the administrator has shut them out.
+    pub is_banned: bool,
 }
 
 /// What a person lets others see. It is mutual: who hides something does not see it of others either.

@@ -1,4 +1,4 @@
-//! What people let others see (receipts, presence), what they marked and muted, and when watermarks moved.
+//! What people let others see (receipts, presence), what they marked and muted, when watermarks moved, who is banned.
 
 use sea_orm_migration::{prelude::*, schema::*};
 
@@ -65,6 +65,7 @@ fn columns() -> Vec<(&'static str, ColumnDef)> {
         ("users", boolean("sends_receipts").default(true).take()),
         ("users", boolean("shows_presence").default(true).take()),
         ("users", big_integer_null("last_seen").take()),
+        ("users", boolean("banned").default(false).take()),
         ("rooms", big_integer("read_floor").default(0).take()),
         (
             "memberships",

@@ -3,13 +3,20 @@
 /// The key in a session's data under which the signed-in person's id stands.
 pub use crate::store::session::{Sessions, USER as SESSION_USER};
 
-use super::{Chat, names::Username, passwords::Password};
+use super::{
+    Chat,
+    names::{Username, fold},
+    passwords::Password,
+};
 use crate::{
     error::{Error, Result},
     ids::UserId,
     realtime::Event,
-    records::User,
+    records::{Role, User},
 };
+
+/// How many people the administrator's list names.
+const PEOPLE: u64 = 1_000;
 
 impl Chat {
     /// Opens an account. The very first is the administrator's.
@@ -40,9 +47,71 @@ impl Chat {
             Ok(name) => self.store.find_credentials(name.folded()).await?,
             Err(_) => None,
         };
-        let (id, hash) = found.map(|found| (found.id, found.password)).unzip();
+        let hash = found.as_ref().map(|found| found.password.clone());
         let fits = self.passwords.verify(password.into(), hash).await?;
-        Ok(id.filter(|_| fits))
+        match found.filter(|_| fits) {
+            Some(found) if found.is_banned => Err(Error::Forbidden {
+                words: "This account is closed. Ask whoever runs this chat.",
+            }),
+            found => Ok(found.map(|found| found.id)),
+        }
+    }
+
+    /// Gives `user` another password and ends their other sessions; the one that the store calls `kept` goes on.
+    /// `None` when `current` is not their password.
+    ///
+    /// # Errors
+    /// `Invalid` for a password that cannot be, `Unavailable` when too many sign in at once.
+    pub async fn change_password(
+        &self,
+        user: &User,
+        (current, new): (&str, &str),
+        kept: &str,
+    ) -> Result<Option<()>> {
+        let new = Password::parse(new)?;
+        let known = self
+            .store
+            .find_credentials(&fold(&user.person.name))
+            .await?;
+        let known = known.ok_or(Error::NotFound)?.password;
+        if !self.passwords.verify(current.into(), Some(known)).await? {
+            return Ok(None);
+        }
+        let (id, hash) = (user.person.id, self.passwords.hash(new).await?);
+        self.store.update_password(id, &hash).await?;
+        self.end_sessions(id, Some(kept)).await?;
+        Ok(Some(()))
+    }
+
+    /// Everybody with an account, for the administrator.
+    pub async fn everybody(&self) -> Result<Vec<User>> {
+        self.store.users(PEOPLE).await
+    }
+
+    /// Shuts `user` out, or lets them in again. What they wrote stays.
+    ///
+    /// # Errors
+    /// `Forbidden` for anyone but the administrator, and for their own account; `NotFound`.
+    pub async fn ban(&self, by: &User, user: UserId, is_banned: bool) -> Result<()> {
+        if by.role != Role::Administrator || by.person.id == user {
+            return Err(Error::Forbidden {
+                words: "Only the administrator can do this, and not to themselves.",
+            });
+        }
+        self.user(user).await?;
+        self.store.update_banned(user, is_banned).await?;
+        match is_banned {
+            true => self.end_sessions(user, None).await,
+            false => Ok(()),
+        }
+    }
+
+    async fn end_sessions(&self, user: UserId, kept: Option<&str>) -> Result<()> {
+        let sessions = Sessions::new(self.store.clone(), self.clock.clone());
+        sessions.delete_of(user, kept).await?;
+        let except = kept.map(Into::into);
+        self.bus.publish(Event::SessionsEnded { user, except });
+        Ok(())
     }
 
     /// Makes known that one of `user`'s sessions has ended: what is live by it ends too.

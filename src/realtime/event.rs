@@ -92,6 +92,13 @@ pub enum Event {
         /// Which of their sessions, as the store names it.
         session: Arc<str>,
     },
+    /// Somebody's sessions have all ended, but for one perhaps: their password was changed, or they were shut out.
+    SessionsEnded {
+        /// Who.
+        user: UserId,
+        /// Which of their sessions goes on, as the store names it.
+        except: Option<Arc<str>>,
+    },
     /// Somebody is typing: true for a few seconds, never stored.
     TypingStarted {
         /// Where.
@@ -206,7 +213,8 @@ impl Event {
             | Self::RoomMarked { user, .. }
             | Self::RoomMuted { user, .. }
             | Self::PrivacyChanged { user, .. }
-            | Self::SessionEnded { user, .. } => vec![Topic::User(*user)],
+            | Self::SessionEnded { user, .. }
+            | Self::SessionsEnded { user, .. } => vec![Topic::User(*user)],
             Self::FloorsMoved { room, newest, .. } => {
                 let author = newest.map(|newest| Topic::User(newest.author));
                 [Topic::Room(*room)].into_iter().chain(author).collect()

@@ -18,6 +18,7 @@ pub mod user {
         pub sends_receipts: bool,
         pub shows_presence: bool,
         pub last_seen: Option<i64>,
+        pub banned: bool,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -99,7 +99,7 @@ SELECT * FROM (
     CAST(NULL AS BIGINT), CAST(NULL AS BOOLEAN), CAST(NULL AS BOOLEAN), CAST(NULL AS BIGINT), CAST(NULL AS BIGINT),
     u.id AS person_id, u.name AS person_name
   FROM users u
-  WHERE u.id <> $1 AND u.created >= $2
+  WHERE u.id <> $1 AND u.created >= $2 AND u.banned = FALSE
     AND u.id NOT IN (SELECT high_user_id FROM rooms WHERE low_user_id = $1 AND last_seq > 0)
     AND u.id NOT IN (SELECT low_user_id FROM rooms WHERE high_user_id = $1 AND last_seq > 0)
   ORDER BY u.created DESC, u.id DESC LIMIT $3) AS people";

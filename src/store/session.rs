@@ -16,7 +16,7 @@ use tower_sessions::{
 };
 
 use super::{Store, entity::session, failure};
-use crate::{clock::Clock, error::Result};
+use crate::{clock::Clock, error::Result, ids::UserId};
 
 /// The key in a session's data under which the signed-in person's id stands.
 pub const USER: &str = "user";
@@ -42,6 +42,17 @@ impl Sessions {
     fn not_written(&self, err: sea_orm::DbErr) -> SessionError {
         self.store.doubt();
         backend(err)
+    }
+
+    /// Ends all sessions of `user`, but for the one that the store calls `except`.
+    pub async fn delete_of(&self, user: UserId, except: Option<&str>) -> Result<()> {
+        let theirs = session::Entity::delete_many().filter(session::Column::UserId.eq(user.0));
+        let ended = match except {
+            Some(kept) => theirs.filter(session::Column::Id.ne(kept)),
+            None => theirs,
+        };
+        ended.exec(&self.store.write).await.map_err(failure)?;
+        Ok(())
     }
 
     /// Removes what has expired; returns how many.

@@ -2,7 +2,7 @@
 
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, PaginatorTrait,
-    QueryFilter, QuerySelect, TransactionTrait, sea_query::Expr,
+    QueryFilter, QueryOrder, QuerySelect, TransactionTrait, sea_query::Expr,
 };
 
 use super::{Store, entity::user, failure, is_taken, statement};
@@ -23,7 +23,25 @@ pub struct Credentials {
     pub id: UserId,
     /// The hash of their password, in PHC form.
     pub password: String,
+    /// Whether they are shut out.
+    pub is_banned: bool,
 }
+
+/// Unread messages in the rooms of somebody ($1) who no longer sends read receipts, and whose audience now has nobody
+/// who does: no read receipt counts for these. Wherever two were in a room before a message, one of them is not its
+/// author, so it is enough to look up to where the second one came.
+const UNCOUNT: &str = "\
+UPDATE messages SET counts_reads = FALSE WHERE (room_id, seq) IN (
+  SELECT m.room_id, m.seq FROM memberships own
+  JOIN rooms r ON r.id = own.room_id
+  JOIN messages m ON m.room_id = r.id AND m.seq > r.read_floor AND m.seq <= COALESCE(
+    (SELECT s.joined_seq FROM memberships s
+      WHERE s.room_id = r.id AND s.joined IS NOT NULL AND s.sends_receipts = TRUE
+      ORDER BY s.joined_seq LIMIT 1 OFFSET 1), r.last_seq)
+  WHERE own.user_id = $1 AND own.joined IS NOT NULL AND m.counts_reads = TRUE AND NOT EXISTS (
+    SELECT 1 FROM memberships s
+    WHERE s.room_id = m.room_id AND s.joined IS NOT NULL AND s.sends_receipts = TRUE
+      AND s.joined_seq < m.seq AND s.user_id <> m.author_id))";
 
 #[derive(FromQueryResult)]
 struct Inserted {
@@ -79,6 +97,7 @@ impl Store {
             role: role(&inserted.role),
             created: now,
             privacy: Privacy::default(),
+            is_banned: false,
         })
     }
 
@@ -102,6 +121,7 @@ impl Store {
         Ok(found.map(|row| Credentials {
             id: UserId(row.id),
             password: row.password,
+            is_banned: row.banned,
         }))
     }
 
@@ -114,7 +134,28 @@ impl Store {
             > 0)
     }
 
-    /// Replaces a password's hash, after a change of its parameters.
+    /// Shuts a person out, or lets them in again.
+    pub async fn update_banned(&self, id: UserId, is_banned: bool) -> Result<()> {
+        let change = user::ActiveModel {
+            id: Set(id.0),
+            banned: Set(is_banned),
+            ..Default::default()
+        };
+        user::Entity::update(change)
+            .exec(&self.write)
+            .await
+            .map_err(failure)?;
+        Ok(())
+    }
+
+    /// Everybody with an account, by name; at most `limit`.
+    pub async fn users(&self, limit: u64) -> Result<Vec<User>> {
+        let all = user::Entity::find().order_by_asc(user::Column::NameFolded);
+        let found = all.limit(limit).all(&self.read).await.map_err(failure)?;
+        Ok(found.into_iter().map(record).collect())
+    }
+
+    /// Replaces a password's hash.
     pub async fn update_password(&self, id: UserId, password: &str) -> Result<()> {
         let change = user::ActiveModel {
             id: Set(id.0),
@@ -146,6 +187,11 @@ impl Store {
         tx.execute_raw(statement(&tx, own, values))
             .await
             .map_err(failure)?;
+        if !privacy.receipts {
+            tx.execute_raw(statement(&tx, UNCOUNT, [id.0.into()]))
+                .await
+                .map_err(failure)?;
+        }
         tx.commit().await.map_err(failure)
     }
 
@@ -208,6 +254,7 @@ fn record(row: user::Model) -> User {
             receipts: row.sends_receipts,
             presence: row.shows_presence,
         },
+        is_banned: row.banned,
     }
 }
 

@@ -19,7 +19,7 @@ use crate::{error::Error, records::Role};
 
 /// Somebody who looks after the house. For everybody else there is nothing here.
 #[derive(Debug)]
-pub struct Administrator(CurrentUser);
+pub struct Administrator(pub CurrentUser);
 
 impl<'a> FromRequest<'a> for Administrator {
     async fn from_request(req: &'a Request, body: &mut RequestBody) -> poem::Result<Self> {

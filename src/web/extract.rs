@@ -69,6 +69,7 @@ async fn current_user(req: &Request) -> Result<CurrentUser, Problem> {
         .ok_or(Problem::SignedOut)?;
     let user = match site.app.chat.user(UserId(user)).await {
         Err(Error::NotFound) => return Err(Problem::SignedOut),
+        Ok(user) if user.is_banned => return Err(Problem::SignedOut),
         found => Arc::new(found?),
     };
     site.signed_in.insert(id, user.clone());

@@ -36,6 +36,7 @@ mod live;
 mod markup;
 mod messages;
 mod page;
+mod people;
 mod presence;
 mod receipts;
 mod rooms;
@@ -95,7 +96,7 @@ impl SignedIn {
         self.0.remove(id);
     }
 
-    /// Forgets somebody in all of their browsers: what they let others see has changed.
+    /// Forgets somebody in all of their browsers: what holds for them has changed.
     fn forget(&self, user: UserId) {
         self.0.retain(|_, (known, _)| known.person.id != user);
     }
@@ -117,6 +118,9 @@ fn routes() -> Route {
         .at("/theme", post(accounts::set_theme))
         .at("/settings", get(settings::show).post(settings::set_privacy))
         .at("/settings/house", post(settings::set_house))
+        .at("/settings/password", post(settings::set_password))
+        .at("/admin/people", get(people::show))
+        .at("/admin/people/:id/ban", post(people::ban))
         .at("/rooms", post(rooms::create_room))
         .at("/directs", post(rooms::open_direct))
         .at("/rooms/:id", get(rooms::show_room))

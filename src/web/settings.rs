@@ -1,20 +1,24 @@
-//! What people let others see of them, and what the administrator allows everyone.
+//! What people let others see of them, their password, and what the administrator allows everyone.
 
 use std::sync::Arc;
 
-use poem::{Response, handler, web::Data};
+use poem::{Response, handler, http::StatusCode, web::Data};
 use serde::{Deserialize, Serialize};
 
 use super::{
     Site,
     error::Problem,
-    extract::{CurrentUser, Look},
+    extract::{ClientAddress, CurrentUser, Look},
     forms::{Fields, Form, Query},
     html,
     page::Page,
     redirect,
 };
-use crate::records::{Privacy, Role};
+use crate::{
+    domain::{accounts::Sessions, names},
+    error::Error,
+    records::{Privacy, Role},
+};
 
 /// What the settings form sends: a switch that is off is not sent at all.
 #[derive(Deserialize)]
@@ -33,6 +37,17 @@ pub struct HouseForm {
 
 impl Fields for HouseForm {}
 
+/// What the form for another password sends.
+#[derive(Deserialize)]
+pub struct PasswordForm {
+    current: String,
+    password: String,
+}
+
+impl Fields for PasswordForm {
+    const LIMIT: usize = 8 * 1024;
+}
+
 /// Whether the page follows a change.
 #[derive(Deserialize)]
 pub struct Saved {
@@ -45,6 +60,7 @@ struct SettingsPage {
     settings: SettingsView,
     house: Option<HouseView>,
     saved: bool,
+    password_error: Option<&'static str>,
 }
 
 #[derive(Serialize)]
@@ -66,20 +82,64 @@ pub async fn show(
     look: Look,
     Query(query): Query<Saved>,
 ) -> Result<Response, Problem> {
+    page(site, &user, &look, query.saved.is_some(), None).await
+}
+
+async fn page(
+    site: &Site,
+    user: &CurrentUser,
+    look: &Look,
+    saved: bool,
+    password_error: Option<&'static str>,
+) -> Result<Response, Problem> {
     let chat = &site.app.chat;
     let user = chat.user(user.id()).await?;
     let receipts = chat.has_receipts();
     let model = SettingsPage {
-        page: Page::of(site, &user, &look, "Settings · Tertulia".into()),
+        page: Page::of(site, &user, look, "Settings · Tertulia".into()),
         settings: SettingsView {
             receipts: user.privacy.receipts,
             presence: user.privacy.presence,
             receipts_disabled: !receipts,
         },
         house: (user.role == Role::Administrator).then_some(HouseView { receipts }),
-        saved: query.saved.is_some(),
+        saved,
+        password_error,
     };
     Ok(html(site.templates.render("accounts/settings.html", model)))
+}
+
+/// Another password. All other sessions of the person end at once, and what is live by them.
+#[handler]
+pub async fn set_password(
+    Data(site): Data<&Arc<Site>>,
+    user: CurrentUser,
+    address: ClientAddress,
+    look: Look,
+    Form(form): Form<PasswordForm>,
+) -> Result<Response, Problem> {
+    let name = names::fold(&user.person().name);
+    site.limits.sign_in(address, &name)?;
+    let (words, kept) = (
+        (form.current.as_str(), form.password.as_str()),
+        Sessions::name(&user.session()),
+    );
+    let changed = site.app.chat.change_password(user.user(), words, &kept);
+    let error = match changed.await {
+        Ok(Some(())) => {
+            site.signed_in.forget(user.id());
+            return Ok(redirect("/settings?saved=1"));
+        }
+        Ok(None) => {
+            site.limits.wrong_password(address, &name)?;
+            "Your current password is another one."
+        }
+        Err(Error::Invalid { words, .. }) => words,
+        Err(err) => return Err(err.into()),
+    };
+    let mut answer = page(site, &user, &look, false, Some(error)).await?;
+    answer.set_status(StatusCode::UNPROCESSABLE_ENTITY);
+    Ok(answer)
 }
 
 #[handler]

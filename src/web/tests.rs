@@ -124,6 +124,7 @@ async fn every_template_is_rendered_by_what_uses_it() {
         "/rooms/1/messages/3/info",
         "/settings",
         "/admin/connections",
+        "/admin/people",
     ];
     for path in pages {
         for htmx in [false, true] {

@@ -40,7 +40,7 @@ pub struct Told {
     pub members: BTreeMap<usize, Member>,
     /// Those who send no read receipts, now.
     silent: BTreeSet<usize>,
-    /// Who wrote the messages, from the first on, and what audience they had then.
+    /// Who wrote the messages, from the first on, and whose receipts count for them.
     messages: Vec<(usize, Audience)>,
     /// Messages that were read by all whose receipts counted then: that is never taken back.
     read: BTreeSet<i64>,
@@ -103,37 +103,47 @@ impl Told {
         }
     }
 
+    /// Whoever hides what they read no longer counts; a message that only they could still have read waits for nobody.
     pub fn sends(&mut self, who: usize, receipts: bool) {
         match receipts {
             true => self.silent.remove(&who),
             false => self.silent.insert(who),
         };
+        for seq in 1..=self.last() {
+            if self.waits_for_readers(seq) && self.readers(seq).is_empty() && !receipts {
+                self.messages[seq as usize - 1].1 = Audience::Silent;
+            }
+        }
     }
 
-    /// After each thing that somebody does: what has been read by now.
+    /// After each thing that somebody does: what has been read by now. One who sends receipts alone has nobody to
+    /// read for.
     pub fn notes_what_is_read(&mut self) {
+        let members = self.members.keys();
+        if members.filter(|who| !self.silent.contains(who)).count() < 2 {
+            return;
+        }
         for seq in 1..=self.last() {
             let readers = self.readers(seq);
             let all = readers.iter().all(|member| member.read >= seq);
-            if !readers.is_empty() && all && self.audience_then(seq) == Audience::Readers {
+            if self.waits_for_readers(seq) && !readers.is_empty() && all {
                 self.read.insert(seq);
             }
         }
     }
 
-    /// Whose receipts counted for the message when it was posted.
-    pub fn audience_then(&self, seq: i64) -> Audience {
+    fn waits_for_readers(&self, seq: i64) -> bool {
+        self.audience_of(seq) == Audience::Readers && !self.read.contains(&seq)
+    }
+
+    /// Whose receipts count for the message.
+    pub fn audience_of(&self, seq: i64) -> Audience {
         self.messages[seq as usize - 1].1
     }
 
     /// Whether its author sees how far others have read.
     pub fn author_sees_reads(&self, seq: i64) -> bool {
         !self.silent.contains(&self.messages[seq as usize - 1].0)
-    }
-
-    /// Whether there is a rule for it: none of those who could have read it need let anybody know by now.
-    pub fn is_settled(&self, seq: i64) -> bool {
-        self.read.contains(&seq) || !self.readers(seq).is_empty()
     }
 
     /// The ticks of a message as its author sees them, from nothing but what each of its audience did.

@@ -174,6 +174,7 @@ impl Reader {
     pub(super) fn note_for_lobby(&mut self, news: &Arc<News>) {
         match &news.event {
             Event::SessionEnded { .. }
+            | Event::SessionsEnded { .. }
             | Event::PresenceChanged { .. }
             | Event::PrivacyChanged { .. }
             | Event::ReceiptsSwitched { .. } => {}

@@ -163,7 +163,12 @@ impl Reader {
 
     /// Whether this news is the end of the session by which this page was opened.
     pub fn is_signed_out_by(&self, news: &News) -> bool {
-        matches!(&news.event, Event::SessionEnded { session, .. } if **session == Sessions::name(&self.session))
+        let own = || Sessions::name(&self.session);
+        match &news.event {
+            Event::SessionEnded { session, .. } => **session == own(),
+            Event::SessionsEnded { except, .. } => except.as_deref() != Some(&own()),
+            _ => false,
+        }
     }
 
     /// Takes one piece of news; returns the frame that must go out for it now, if any.

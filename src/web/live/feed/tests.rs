@@ -42,6 +42,7 @@ async fn visit(site: &std::sync::Arc<Site>) -> Visit {
         person: person.clone(),
         role: Role::Member,
         created: now,
+        is_banned: false,
         // Nobody is told of her, herself included.
         privacy: Privacy {
             presence: false,
