@@ -16,20 +16,22 @@
 //! 3. The same key by the same author is the same message.
 //! 4. News is published after its commit, in commit order: only the writer's task publishes what changes a room.
 //! 5. A reader sees each change once: it subscribes, then reads what it missed, then skips every `rev` it has seen,
-//!    and reads again when one is missing.
+//!    and reads again when one is missing. Readers who missed the same are given one reading of it.
 //! 6. What happens in a direct room is heard on that room's topic and the two people's own, nowhere else.
 //! 7. Whether a message begins a day or a group is a fact of its own (`previous`), so a fragment depends on no neighbour.
 //! 8. Watermarks (`delivered_seq`, `read_seq`) never fall and never pass the room's end; whoever joins starts at the
 //!    end, so a room's floors (the lowest of its members) never fall either, and ticks never turn back.
-//! 9. Every queue, body, page and pool has a bound, and its type says what happens there.
+//! 9. What a reader is sent does not depend on how: `web::live::feed` decides, a WebSocket or a stream carries.
+//! 10. Every queue, body, page and pool has a bound, and its type says what happens there.
 //!
 //! # One message's journey
 //! `web::messages::post` parses the form and asks [`domain::Chat::post`]; the writer (`store::writer`) commits it with
 //! whatever else waits and hands the commit on; [`domain`] names it [`realtime::Event::MessagePosted`] and the bus gives it to
 //! the hub; each reader's task (`web::live`) takes it from its own queue, renders it once per variant, and flushes.
 //! The POST is answered with the same fragment; the browser inserts by id, so it shows once. Behind the fragment goes a
-//! ping; its pong says that the browser has it, and with others that is committed as delivered. Ben's page says when he
-//! has looked. When a room's floors move, one small frame tells its pages, which turn their ticks by it.
+//! ping (over a stream, an `ask` that the page answers); its pong says that the browser has it, and with others that is
+//! committed as delivered. Ben's page says when he has looked. When a room's floors move, one small frame tells its
+//! pages, which turn their ticks by it.
 
 pub mod app;
 pub mod clock;

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tertulia::{
     app::{App, StartError},
     clock::Clock,
@@ -21,6 +22,7 @@ fn main() -> ExitCode {
         None => (cli.config, false),
     };
     telemetry::start(&config.log);
+    allow_many_files();
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -74,6 +76,18 @@ fn stop_on_signal(stop: CancellationToken) -> Result<impl Future<Output = ()>, S
             stop.cancel();
         }
     })
+}
+
+/// Takes as many file descriptors as the system grants: each live page needs one, and the usual first limit is 1,024.
+fn allow_many_files() {
+    let limit = getrlimit(Resource::Nofile);
+    let most = Rlimit {
+        current: limit.maximum,
+        ..limit
+    };
+    if let Err(err) = setrlimit(Resource::Nofile, most) {
+        tracing::warn!(error = %err, "the limit of open files stays as it is");
+    }
 }
 
 fn refuse(words: &str) -> ExitCode {

@@ -42,6 +42,11 @@ impl Asked {
         self.number
     }
 
+    /// The number of the open question: its answer may have been lost on the way.
+    pub fn unanswered(&self) -> Option<u32> {
+        self.open.as_ref().map(|_| self.number)
+    }
+
     /// What has been received, if this answers the open question.
     pub fn answer(&mut self, number: u32) -> Option<BTreeMap<RoomId, Seq>> {
         let is_ours = number == self.number;
@@ -59,6 +64,7 @@ mod tests {
         assert_eq!(asked.due(), Some(Instant::now()));
         let question = asked.ask(BTreeMap::from([(RoomId(7), Seq(3))]));
         assert_eq!(asked.due(), None);
+        assert_eq!(asked.unanswered(), Some(question));
         assert_eq!(asked.answer(question + 1), None, "of another question");
         let received = asked.answer(question).expect("its own answer");
         assert_eq!(received[&RoomId(7)], Seq(3));

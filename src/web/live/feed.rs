@@ -222,6 +222,7 @@ impl Feed {
             let days = self.reader.take_new_day().await?;
             frames.extend(days.into_iter().map(|html| Frame::Fragment(html, None)));
             frames.push(Frame::Beat(Utf8Bytes::from_static(BEAT)));
+            frames.extend(self.asked.unanswered().map(Frame::Ask));
         }
         if self.reader.awaits_receipt() && self.asked.due().is_some_and(|due| due <= now) {
             frames.push(Frame::Ask(self.asked.ask(self.reader.take_sent())));

@@ -9,6 +9,7 @@ mod checker;
 mod clients;
 mod disk;
 mod full;
+mod lines;
 mod log;
 mod nemesis;
 mod run;

@@ -173,10 +173,15 @@ fn sum_up(logs: &[Vec<Entry>], findings: &[Finding], tally: &Tally) {
     );
 }
 
-/// Whether a server's log tells of a panic. A debug build reads its templates from files, which may have run out.
-fn has_panicked(log: &str) -> bool {
-    let mut panics = log.lines().filter(|line| line.contains("panicked at"));
-    panics.any(|line| !(cfg!(debug_assertions) && line.contains("src/web/templates.rs")))
+/// Whether a server's log tells of a fault of its own. A debug build reads its templates from files, which may have run
+/// out: then a handler panics.
+fn is_at_fault(log: &str) -> bool {
+    let is_fault = |line: &str| line.contains("panicked at") || line.contains("status=500");
+    let is_template = |line: &str| {
+        line.contains("src/web/templates.rs") || line.contains("internal: a handler panicked")
+    };
+    let mut faults = log.lines().filter(|line| is_fault(line));
+    faults.any(|line| !(cfg!(debug_assertions) && is_template(line)))
 }
 
 /// Keeps everything that was written down, for whoever looks into a failed run.
@@ -218,12 +223,12 @@ async fn nothing_is_lost_doubled_or_out_of_order_whatever_breaks() {
     }
     let servers = striker.finish().await;
     sum_up(&entries, &findings, &tally);
-    let panicked = servers.iter().any(|log| has_panicked(log));
-    if !is_right || panicked || !findings.is_empty() {
+    let is_at_fault = servers.iter().any(|log| is_at_fault(log));
+    if !is_right || is_at_fault || !findings.is_empty() {
         keep(seed, &party, &servers);
         let words: Vec<_> = findings.iter().take(20).map(Finding::to_string).collect();
         panic!(
-            "all right: {is_right}, panicked: {panicked}, {} findings:\n{}",
+            "all right: {is_right}, a fault in the log: {is_at_fault}, {} findings:\n{}",
             findings.len(),
             words.join("\n")
         );

@@ -81,7 +81,15 @@ impl Chromium {
             .browser
             .create_browser_context(CreateBrowserContextParams::default())
             .await;
-        let context = context.expect("a context of its own");
+        self.tab(context.expect("a context of its own"), url).await
+    }
+
+    /// Another tab of the same person.
+    pub async fn tab_beside(&self, window: &Window) -> Window {
+        self.tab(window.context.clone(), &window.url).await
+    }
+
+    async fn tab(&self, context: BrowserContextId, url: &str) -> Window {
         let target = CreateTargetParams::builder()
             .url("about:blank")
             .browser_context_id(context.clone())

@@ -4,6 +4,7 @@
 pub mod actor;
 pub mod ask;
 pub mod browser;
+pub mod desk;
 pub mod dice;
 pub mod focus;
 pub mod live;

@@ -11,7 +11,7 @@ use crate::{
     clock::Clock,
     config::Config,
     domain::accounts::SESSION_USER,
-    ids::UserId,
+    ids::{Seq, UserId},
     records::{Person, Privacy, Role, User},
     web::{
         Server, Site,
@@ -100,6 +100,16 @@ async fn a_quiet_page_gets_a_beat_every_twenty_seconds_and_leaves_when_the_serve
         assert!(is_beat(&next(&mut feed).await.expect("it goes on")));
         assert!(last.elapsed() >= PACE && last.elapsed() < PACE + Duration::from_millis(5));
     }
+
+    feed.reader.sent = [(RoomId(1), Seq(1))].into();
+    let asked = next(&mut feed).await.expect("it goes on");
+    let [Frame::Ask(number)] = asked[..] else {
+        panic!("what was sent is asked about: {asked:?}")
+    };
+    let again = next(&mut feed).await.expect("it goes on");
+    assert!(matches!(again[..], [Frame::Beat(_), Frame::Ask(same)] if same == number));
+    feed.received(number);
+    assert!(is_beat(&next(&mut feed).await.expect("it goes on")));
 
     site.app.draining.cancel();
     assert!(next(&mut feed).await.expect("not yet").is_empty());
