@@ -3,6 +3,8 @@
 mod accounts;
 mod admin;
 mod browser;
+mod browser_live;
+mod browser_outbox;
 mod browser_signals;
 mod browser_ticks;
 mod crash;
