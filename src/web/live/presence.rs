@@ -35,8 +35,11 @@ impl Reader {
             }
             Event::PrivacyChanged { privacy, .. } => {
                 self.privacy = *privacy;
-                self.here_frame().await.map(Some)
+                let here = self.here_frame().await?;
+                Ok(Some(format!("{here}{}", self.floors_frame()).into()))
             }
+            // The ticks of an open page can rise by this; those that fall do so when it is loaded again.
+            Event::ReceiptsSwitched { .. } => Ok(Some(self.floors_frame())),
             _ => Ok(None),
         }
     }

@@ -2,6 +2,7 @@
 
 mod channel;
 mod doors;
+mod endings;
 mod floods;
 mod frames;
 mod names;
