@@ -36,6 +36,9 @@ const TURNS: usize = 3;
 /// How long closing waits for the writer to commit what waits.
 const LAST_COMMITS: Duration = Duration::from_secs(10);
 
+/// What changed in a room after a change, on its way to all who ask.
+type WhatWasMissed = Lanes<(RoomId, Rev), Result<Arc<Missed>>>;
+
 /// All that the rules act on; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Chat {
@@ -47,7 +50,7 @@ pub struct Chat {
     passwords: Passwords,
     rooms: Arc<Cache<RoomId, Arc<Room>>>,
     deliveries: Deliveries,
-    missed: Arc<Lanes<(RoomId, Rev), Result<Arc<Missed>>>>,
+    missed: Arc<WhatWasMissed>,
     /// How many who come back may look up what concerns them alone at the same time.
     turns: Arc<Semaphore>,
 }
