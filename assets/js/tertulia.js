@@ -64,10 +64,10 @@
     // Only this says stored: a network's own pages say 200, too.
     if (headers?.has('x-seq')) {
       delete store[name];
-      if (room === roomId()) await htmx.swap({sourceElement: byId('composer'), swap: 'none', text: words});
+      if (room === roomId()) byId('newer') ? byId('jump').click() : await htmx.swap({sourceElement: byId('composer'), swap: 'none', text: words});
     } else if (/^4(?!01|08|25|29)/.test(status)) {
       const why = new DOMParser().parseFromString(words, 'text/html').querySelector('[data-error]');
-      change(name, {...item, refused: why?.textContent || 'It was refused.'});
+      change(name, {...item, refused: why?.textContent || 'Error ' + status});
     } else return due = now() + backoff(failed++);
     failed = 0;
     return deliver();
@@ -185,7 +185,7 @@
   const markRead = () => readTimer ||= setTimeout(async () => {
     readTimer = 0;
     const room = roomId(), seq = +(messages().at(-1)?.dataset.seq || 0), before = read[room];
-    if (!(seq > before) || (before >= 0 && !atEnd()) || document.hidden || !document.hasFocus()) return;
+    if (!(seq > before) || (before >= 0 && !atEnd()) || !document.hasFocus()) return;
     read[room] = seq;
     readAt = now();
     const {status} = await ask(`/rooms/${room}/read`, {seq: seq || 1});
@@ -202,7 +202,7 @@
     if (!shown) return;
     byId('status').dataset.state = state;
     byId('status-wait').textContent = Math.ceil((next - now()) / 1000);
-    if (now() > next || (state === 'sse' && !overSse())) connect();
+    if (now() > next || (state === 'sse' && !overSse())) state === 'connecting' ? lost() : connect();
     if (now() > due) flush();
   };
   const connect = () => htmx.process(shown, true);
@@ -212,14 +212,14 @@
   const lost = async () => {
     const opening = state === 'connecting';
     if (state !== 'parked') turn('offline', backoff(tries++));
-    if (opening && (await ask('/live/session')).status === 204 && ++blocked > 1) sessionStorage.sse = now();
+    if (opening && (await ask('/live/session')).status === 204 && !overSse() && ++blocked > 1) sessionStorage.sse = now();
   };
   // Every connection resumes where the page stands.
   on('htmx:ws:before:connection', event => {
     const {connection} = event.detail, url = new URL(connection.url);
     for (const {dataset} of all('#cursor, #lobby-cursor')) for (const name in dataset) url.searchParams.set(name, dataset[name]);
-    connection.url = url.href;
-    turn('connecting', 20000);
+    connection.url = url;
+    turn('connecting', 15000);
     if (!overSse()) return;
     event.preventDefault();
     htmx.ajax('GET', '/live/events' + url.search, {source: '#live'});
