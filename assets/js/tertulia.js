@@ -2,18 +2,16 @@
 // Builds no HTML; behaves by id and data-*. It listens on the window, because what is below is swapped.
 (() => {
   'use strict';
-  const root = document.documentElement, me = root.dataset.user, store = localStorage;
-  const touch = matchMedia('(pointer: coarse)').matches;
-  const now = () => Date.now();
+  const root = document.documentElement, me = root.dataset.user, store = localStorage, {locks} = navigator;
+  const touch = matchMedia('(pointer: coarse)').matches, now = () => Date.now();
   const byId = id => document.getElementById(id);
   const all = css => [...document.querySelectorAll(css)];
   const on = (name, act) => addEventListener(name, act, true);
   const roomId = () => byId('conversation')?.dataset.room;
   const messages = () => all('#messages > [data-rev]');
   const top = item => item?.getBoundingClientRect().top;
-  root.dataset.script = '';
 
-  // The server writes days and times in this zone; it is told before anything is shown.
+  // The server writes days and times in this zone.
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone || 'UTC';
   document.cookie = `tz=${zone}; path=/; max-age=31536000; samesite=lax`;
   if (!me) return;
@@ -32,10 +30,8 @@
     return answer;
   }).catch(() => ({}));
 
-  // The outbox. What is to be sent waits under the name that is its key: sent again, it is the same message. The name
-  // holds its author, so that nobody else who signs in sees or sends it. A lock keeps tabs from sending at the same time;
-  // plain http has none, and there the key alone keeps a message from being stored twice.
-  const {locks} = navigator;
+  // The outbox: what is to be sent waits under its key, by which it is the same message when it is sent again, and which
+  // holds its author, so that nobody else who signs in sends it. Tabs take turns by a lock; plain http has none but the key.
   const draft = () => `draft-${me}-${roomId()}`;
   const outbox = () => Object.keys(store).filter(name => name.startsWith(`out-${me}-`))
     .map(name => ({name, ...JSON.parse(store[name])})).sort((a, b) => a.at - b.at);
@@ -51,13 +47,10 @@
       byId('messages').append(bubble);
     }
   };
-  const change = (name, item) => {
-    store[name] = JSON.stringify(item);
-    showOutbox(name);
-  };
+  const change = (name, item) => { store[name] = JSON.stringify(item); showOutbox(name); };
   // Whether somebody else has signed in, in another tab.
   const isAnother = () => store.user !== me && !reload();
-  let sending, sent = 0, failed = 0, due = 0;
+  let sending, sent = 0, failed = 0, due = 0, typedAt = 0;
   const flush = () => {
     due = sending ? 0 : Infinity;
     sending ??= (locks ? locks.request('outbox', deliver) : deliver()).finally(() => sending = null);
@@ -70,34 +63,31 @@
     // Only this says stored: a network's own pages say 200, too.
     if (headers?.has('x-seq')) {
       delete store[name];
-      if (room === roomId()) await htmx.swap({sourceElement: byId('composer'), swap: 'none', text: words});
+      if (room === roomId()) byId('newer') ? byId('jump').click() : await htmx.swap({sourceElement: byId('composer'), swap: 'none', text: words});
     } else if (/^4(?!01|08|25|29)/.test(status)) {
       const why = new DOMParser().parseFromString(words, 'text/html').querySelector('[data-error]');
-      change(name, {...item, refused: why?.textContent || 'It was refused.'});
+      change(name, {...item, refused: why?.textContent || 'Error ' + status});
     } else return due = now() + backoff(failed++);
     failed = 0;
     return deliver();
   };
   on('submit', event => {
-    const {target: form} = event, box = byId('composer-body');
-    if (form.id !== 'composer') return;
-    event.preventDefault();
-    if (!box.value.trim()) return;
-    change(`out-${me}-${form.key.value}-${++sent}`, {room: roomId(), text: box.value, at: now() + sent / 1e6});
+    const {target} = event, box = byId('composer-body');
+    if (target.id === 'composer') event.preventDefault();
+    if (target.id !== 'composer' || !box.value.trim()) return;
+    change(`out-${me}-${target.key.value}-${++sent}`, {room: roomId(), text: box.value, at: now() + sent / 1e6});
     box.value = store[draft()] = byId('composer-error').textContent = '';
     byId('log').scrollTop = typedAt = 0;
     flush();
   });
   on('storage', ({key}) => {
-    if (isAnother() || !key?.startsWith('out-')) return;
-    showOutbox(key);
-    flush();
+    if (!isAnother() && key?.startsWith('out-')) showOutbox(key), flush();
   });
 
   on('htmx:config:request', () => byId('notice')?.replaceChildren());
   on('htmx:after:request', ({detail: {ctx}}) => {
     if (ctx.sourceElement.id === 'theme') reload();
-    // Another's words, a proxy's error page say, are not shown.
+    // A proxy's words are not shown.
     if (ctx.response.status >= 400 && !ctx.text.includes('data-error')) ctx.text = '';
   });
 
@@ -111,8 +101,7 @@
   // what belongs to pages that are not loaded, for it would hide a hole. Returns how many messages are new.
   const sift = (fragment, source) => {
     const known = messages();
-    const from = byId('older') ? known[0]?.dataset.seq - 0.5 : 0;
-    const to = byId('newer') ? known.at(-1)?.dataset.seq : Infinity;
+    const from = byId('older') ? known[0]?.dataset.seq - 0.5 : 0, to = byId('newer') ? known.at(-1)?.dataset.seq : Infinity;
     let added = 0;
     for (const item of [...fragment.children]) {
       const {seq, rev} = item.dataset, here = byId(item.id);
@@ -158,8 +147,10 @@
     markRead();
   });
 
-  // What waits; ticks, by the room's floors; the lobby: its order, the open room, people who have become chats, the filter.
+  // Who is here; what waits; ticks, by the room's floors; the lobby: order, open room, people who became chats, filter.
   const tidy = () => {
+    const {people} = byId('here')?.dataset || {};
+    if (people) all('.presence').forEach(dot => dot.toggleAttribute('data-online', people.includes(` ${dot.id.slice(9)} `))), delete byId('here').dataset.people;
     showOutbox();
     const {delivered, read} = byId('floors')?.dataset || {};
     for (const {dataset, id} of all('#messages .ticks[data-counts]')) {
@@ -167,15 +158,12 @@
       if (seq <= read && dataset.counts !== 'delivered') dataset.state = 'read';
       else if (seq <= delivered && dataset.state === 'sent') dataset.state = 'delivered';
     }
-    for (const list of all('#lists ul')) {
-      [...list.children].sort((a, b) => b.dataset.sort - a.dataset.sort).forEach((row, i) => {
-        if (list.children[i] !== row) (list.moveBefore || list.insertBefore).call(list, row, list.children[i]);
-      });
-    }
+    for (const list of all('#lists ul')) [...list.children].sort((a, b) => b.dataset.sort - a.dataset.sort).forEach((row, i) => {
+      if (list.children[i] !== row) (list.moveBefore || list.insertBefore).call(list, row, list.children[i]);
+    });
     all('[data-person]').forEach(row => byId('person-' + row.dataset.person)?.remove());
     all('#lists li > a').forEach(link => link.ariaCurrent = link.parentNode.id === 'room-' + roomId() ? 'page' : null);
     const words = byId('filter')?.value.trim().toLowerCase();
-    byId('lists')?.toggleAttribute('data-filtering', !!words);
     all('#lists li').forEach(row => row.hidden = !row.querySelector('.row-name').textContent.toLowerCase().includes(words));
   };
   // A conversation has come, with the page or by a swap.
@@ -193,57 +181,46 @@
     showJump(0);
     markRead();
   };
-
   // Read means in front of somebody's eyes; said at most once a second.
-  const read = {};
-  let readAt = 0, readTimer;
+  let read = {}, readAt = 0, readTimer;
   const markRead = () => readTimer ||= setTimeout(async () => {
     readTimer = 0;
     const room = roomId(), seq = +(messages().at(-1)?.dataset.seq || 0), before = read[room];
-    if (!(seq > before) || (before >= 0 && !atEnd()) || document.hidden || !document.hasFocus()) return;
+    if (!(seq > before) || (before >= 0 && !atEnd()) || !document.hasFocus()) return;
     read[room] = seq;
     readAt = now();
     const {status} = await ask(`/rooms/${room}/read`, {seq: seq || 1});
     if (status !== 204) read[room] = before;
   }, readAt + 1000 - now());
-  on('scroll', ({target}) => target.id === 'log' && markRead(showJump(0)));
+  on('scroll', ({target}) => target.id === 'log' && (showJump(0), markRead()));
 
   // The live connection. htmx holds it and swaps what comes, but its own retries are off: it cannot know when to hurry,
-  // that an open line is dead, or that another way is due. Processing #live anew drops what is there, dead or not, and
-  // connects. `next` is when that is due: after a backoff, after too long a silence, never while parked.
+  // that an open line is dead, or that another way is due. To process #live anew drops what is there, dead or not, and
+  // connects; `next` is when that is due: after a backoff, after too long a silence, never while parked.
   let state, next = Infinity, tries = 0, blocked = 0;
-  const turn = (to, wait) => {
-    state = to;
-    next = now() + wait;
-    tick();
-  };
+  const turn = (to, wait) => { state = to; next = now() + wait; tick(); };
   const tick = () => {
     if (!shown) return;
     byId('status').dataset.state = state;
     byId('status-wait').textContent = Math.ceil((next - now()) / 1000);
-    if (now() > next || (state === 'sse' && !overSse())) connect();
+    if (now() > next || (state === 'sse' && !overSse())) state === 'connecting' ? lost() : connect();
     if (now() > due) flush();
   };
   const connect = () => htmx.process(shown, true);
-  const hurry = () => {
-    tries = 0;
-    connect();
-  };
-  // Server-sent events for ten minutes, if sockets failed twice though the server answers, and none ever opened here.
+  const hurry = () => { tries = 0; connect(); };
+  // Events for ten minutes, if sockets failed twice though the server answers, and none ever opened here.
   const overSse = () => now() - sessionStorage.sse < 600000;
   const lost = async () => {
     const opening = state === 'connecting';
     if (state !== 'parked') turn('offline', backoff(tries++));
-    if (opening && (await ask('/live/session')).status === 204 && ++blocked > 1) sessionStorage.sse = now();
+    if (opening && (await ask('/live/session')).status === 204 && !overSse() && ++blocked > 1) sessionStorage.sse = now();
   };
   // Every connection resumes where the page stands.
   on('htmx:ws:before:connection', event => {
     const {connection} = event.detail, url = new URL(connection.url);
-    for (const {dataset} of all('#cursor, #lobby-cursor')) {
-      for (const name in dataset) url.searchParams.set(name, dataset[name]);
-    }
-    connection.url = url.href;
-    turn('connecting', 20000);
+    for (const {dataset} of all('#cursor, #lobby-cursor')) for (const name in dataset) url.searchParams.set(name, dataset[name]);
+    connection.url = url;
+    turn('connecting', 15000);
     if (!overSse()) return;
     event.preventDefault();
     htmx.ajax('GET', '/live/events' + url.search, {source: '#live'});
@@ -264,10 +241,7 @@
   on('htmx:ws:close', ({detail: {code}}) => code === 1008 ? reload() : code && lost());
   on('htmx:finally:request', ({detail: {ctx}}) => ctx.sourceElement.id === 'live' && !ctx.request.signal.aborted && lost());
   on('parked', () => turn('parked', Infinity));
-  on('ask', ({detail: {data}}) => {
-    const [connection, number] = data.split(' ');
-    ask('/live/received', {connection, number});
-  });
+  on('ask', ({detail: {data}}) => ask('/live/received', {connection: data.split(' ')[0], number: data.split(' ')[1]}));
   window.ononline = hurry;
   window.onfocus = document.onvisibilitychange = () => {
     if (state === 'offline' || state === 'parked') hurry();
@@ -283,9 +257,7 @@
   });
   const closeInfo = () => {
     const close = document.querySelector('#info [data-close]');
-    if (!close) return;
-    byId('info').replaceChildren();
-    byId('ticks-' + close.href.split('at=')[1])?.focus();
+    if (close) byId('info').replaceChildren(), byId('ticks-' + close.href.split('at=')[1])?.focus();
   };
   on('keydown', event => {
     const box = event.target.closest('#composer-body, .edit textarea');
@@ -293,42 +265,33 @@
       event.preventDefault();
       if (box.value.trim()) box.form.requestSubmit();
     }
-    if (event.key !== 'Escape') return;
-    box?.form.querySelector('[data-cancel]')?.click();
-    closeMenus();
-    closeInfo();
+    if (event.key === 'Escape') box?.form.querySelector('[data-cancel]')?.click(), closeMenus(), closeInfo();
   });
-  let typedAt = 0;
   on('input', ({target}) => {
     if (target.id === 'filter') tidy();
     if (target.id !== 'composer-body') return;
     store[draft()] = target.value;
-    if (!target.value.trim() || now() - typedAt < 3000) return;
-    typedAt = now();
-    ask(`/rooms/${roomId()}/typing`, {});
+    if (target.value.trim() && now() - typedAt > 3000) typedAt = now(), ask(`/rooms/${roomId()}/typing`, {});
   });
   on('focusin', ({target}) => target.matches('.edit textarea') && target.setSelectionRange(1e5, 1e5));
   on('click', event => {
     const within = css => event.target.closest(css);
     const {name, ...item} = outbox().find(({name}) => name === within('.pending')?.id) || {};
-    closeMenus(event.target);
+    closeMenus(!within('a.item') && event.target);
     if (within('[data-retry]')) change(name, {...item, refused: ''}), flush();
     if (within('[data-drop]')) delete store[name], showOutbox();
     if (within('#try-now')) hurry();
     if (within('#info [data-close]')) event.preventDefault(), closeInfo();
-    if (!within('#jump') || byId('newer')) return;
-    event.preventDefault();
-    byId('log').scrollTo({top: 0, behavior: 'smooth'});
+    if (within('#jump') && !byId('newer')) event.preventDefault(), byId('log').scrollTo({top: 0, behavior: 'smooth'});
   });
   on('toggle', ({target}) => {
-    if (!target.open) return;
-    target.querySelector('input')?.focus();
-    if (target.closest('.message')) target.querySelector('.sheet, form').scrollIntoView({block: 'nearest'});
+    if (target.open) target.querySelector('input')?.focus();
+    if (target.open && target.closest('.message')) target.querySelector('.sheet, form').scrollIntoView({block: 'nearest'});
   });
 
   on('DOMContentLoaded', () => {
     store.user = me;
-    if (root.dataset.tz !== zone && sessionStorage.tz !== zone) return reload(sessionStorage.tz = zone);
+    if (root.dataset.tz !== zone && sessionStorage.tz !== zone) return sessionStorage.tz = zone, reload();
     tidy();
     opened();
     flush();

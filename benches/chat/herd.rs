@@ -1,7 +1,9 @@
 //! A herd: many pages lose their connections at once and come back at once, without any pause of their own. How long
-//! until each is live again, which here means: has what it missed.
+//! until each is live again, which here means: has what it missed. The bare server, which has nothing to tell them, is
+//! measured in the same run.
 
 use std::{
+    env,
     path::Path,
     time::{Duration, Instant},
 };
@@ -9,19 +11,39 @@ use std::{
 use tokio::{task::JoinSet, time::sleep};
 
 use super::{
-    Plan, Result,
+    Plan, Result, bare,
     client::{Client, Person},
-    figures::{Table, Times, time},
+    figures::{Table, Times, ratio, time},
     lines::Line,
-    program::Program,
+    program::{Process, Program},
     readers::rev_of,
     side::PEOPLE,
 };
 
 /// How many messages each has missed.
 const MISSED: u32 = 5;
+/// How long the server tells pages that come back of new people, in case that clocks differ, and a second.
+const NEWS: Duration = Duration::from_secs(11);
 /// How long one waits whom nobody answered.
 const AGAIN: Duration = Duration::from_millis(10);
+
+/// What the returns of one kind came to.
+#[derive(Default)]
+struct Returns {
+    times: Times,
+    last: Times,
+    cpu: Times,
+}
+
+/// Where a herd goes.
+struct Place<'a> {
+    address: &'a str,
+    process: Process,
+    people: &'a [Person],
+    path: String,
+    /// The change number that each must reach; none when there is nothing to tell.
+    to: Option<i64>,
+}
 
 pub async fn measure(
     plan: &Plan,
@@ -30,84 +52,142 @@ pub async fn measure(
     table: &mut Table,
 ) -> Result<()> {
     program.invite(PEOPLE).await?;
+    sleep(NEWS).await;
     let pages = plan.size(1_000, 200);
     let mut sender = Client::of(&program.address, &program.people[0]).await?;
     let room = sender.open_room("Hall+of+the+herd").await?;
-    let mut seen = sender.say(&room).await?;
-    let mut lines = come(program, &room, seen - 1, seen, pages).await?.0;
-    let (mut cut, mut killed) = (Times::default(), Times::default());
-    let (mut last_of_cut, mut last_of_killed) = (Times::default(), Times::default());
+    let first = sender.say(&room).await?;
+    let mut lines = Vec::new();
+    let (mut cut, mut killed, mut beside) = Default::default();
+    come(
+        &place(program, &room, first - 1, first),
+        pages,
+        &mut lines,
+        &mut Returns::default(),
+    )
+    .await?;
+    let bare = Program::start(&env::current_exe()?, &[bare::COMMAND.into()]).await?;
+    let mut bare_lines = Vec::new();
     for _ in 0..plan.size(5, 2) {
-        drop(std::mem::take(&mut lines));
-        let before = seen;
-        for _ in 0..MISSED {
-            seen = sender.say(&room).await?;
-        }
-        let (back, times) = come(program, &room, before, seen, pages).await?;
-        last_of_cut.push(times.at(1.0));
-        cut.extend(times);
-        lines = back;
+        bare_lines.clear();
+        let there = Place {
+            address: &bare.address,
+            process: bare.process,
+            people: &program.people,
+            path: "/".into(),
+            to: None,
+        };
+        come(&there, pages, &mut bare_lines, &mut beside).await?;
 
-        let before = seen;
-        for _ in 0..MISSED {
-            seen = sender.say(&room).await?;
-        }
-        drop(std::mem::take(&mut lines));
-        let begun = Instant::now();
+        lines.clear();
+        let (before, seen) = talk(&mut sender, &room).await?;
+        come(
+            &place(program, &room, before, seen),
+            pages,
+            &mut lines,
+            &mut cut,
+        )
+        .await?;
+
+        let (before, seen) = talk(&mut sender, &room).await?;
+        lines.clear();
         program.begin_afresh(&plan.server, data).await?;
-        let start = begun.elapsed();
-        let (back, times) = come(program, &room, before, seen, pages).await?;
-        last_of_killed.push(start + times.at(1.0));
-        killed.extend(times);
-        lines = back;
+        come(
+            &place(program, &room, before, seen),
+            pages,
+            &mut lines,
+            &mut killed,
+        )
+        .await?;
         sender = Client::of(&program.address, &program.people[0]).await?;
     }
-    for (what, times, last) in [
-        ("cut at once", cut, last_of_cut),
-        ("of a killed server", killed, last_of_killed),
+    for (what, ours) in [
+        ("cut at once", cut),
+        ("of a server killed and started", killed),
     ] {
-        table.add(
-            format!("{pages} pages {what}: each live again, p50 · p99"),
-            times.words(),
-            "",
-            "",
-        );
-        let words = time(last.at(0.5));
-        table.add(format!("{pages} pages {what}: the last one"), words, "", "");
+        tell(table, &format!("{pages} pages {what}"), &ours, &beside);
     }
     Ok(())
 }
 
-/// So many pages come from the cursor `from`, all at once; how long it took until each was at `to`.
+fn tell(table: &mut Table, what: &str, ours: &Returns, bare: &Returns) {
+    let rows = [
+        (
+            "live again, p50 · p99",
+            ours.times.words(),
+            bare.times.words(),
+            (&ours.times, &bare.times),
+        ),
+        (
+            "the last one live again",
+            time(ours.last.at(0.5)),
+            time(bare.last.at(0.5)),
+            (&ours.last, &bare.last),
+        ),
+        (
+            "processor time for all",
+            time(ours.cpu.at(0.5)),
+            time(bare.cpu.at(0.5)),
+            (&ours.cpu, &bare.cpu),
+        ),
+    ];
+    for (figure, ours, bare, (ours_all, bare_all)) in rows {
+        let beside = format!("bare {bare}");
+        let ratio = ratio(ours_all.at(0.5), bare_all.at(0.5));
+        table.add(format!("{what}: {figure}"), ours, beside, ratio);
+    }
+}
+
+/// Says what the others will have missed; the change numbers before and after.
+async fn talk(sender: &mut Client, room: &str) -> Result<(i64, i64)> {
+    let first = sender.say(room).await?;
+    let mut last = first;
+    for _ in 1..MISSED {
+        last = sender.say(room).await?;
+    }
+    Ok((first - 1, last))
+}
+
+fn place<'a>(program: &'a Program, room: &str, from: i64, to: i64) -> Place<'a> {
+    let room = room.trim_start_matches("/rooms/");
+    Place {
+        address: &program.address,
+        process: program.process,
+        people: &program.people[..PEOPLE],
+        path: format!("/live?room={room}&rev={from}"),
+        to: Some(to),
+    }
+}
+
+/// So many pages come, all at once.
 async fn come(
-    program: &Program,
-    room: &str,
-    from: i64,
-    to: i64,
+    place: &Place<'_>,
     pages: usize,
-) -> Result<(Vec<Line>, Times)> {
-    let path = format!(
-        "/live?room={}&rev={from}",
-        room.trim_start_matches("/rooms/")
-    );
-    let (mut coming, begun) = (JoinSet::new(), Instant::now());
-    for person in program.people[..PEOPLE].iter().cycle().take(pages) {
-        let (address, person, path) = (program.address.clone(), person.clone(), path.clone());
+    lines: &mut Vec<Line>,
+    returns: &mut Returns,
+) -> Result<()> {
+    let (mut coming, begun, before) = (JoinSet::new(), Instant::now(), place.process.cpu()?);
+    for person in place.people.iter().cycle().take(pages) {
+        let (address, person) = (place.address.to_string(), person.clone());
+        let (path, to) = (place.path.clone(), place.to);
         coming.spawn(async move {
             let line = come_back(&address, &person, &path, to).await?;
             Ok::<_, Box<dyn std::error::Error + Send + Sync>>((line, begun.elapsed()))
         });
     }
-    let (mut lines, mut times) = (Vec::new(), Times::default());
+    let mut times = Times::default();
     while let Some(came) = coming.join_next().await {
         let (line, time) = came??;
         lines.push(line);
         times.push(time);
     }
-    Ok((lines, times))
+    returns.cpu.push(place.process.cpu()? - before);
+    returns.last.push(times.at(1.0));
+    returns.times.extend(times);
+    Ok(())
 }
 
-async fn come_back(address: &str, person: &Person, path: &str, to: i64) -> Result<Line> {
+async fn come_back(address: &str, person: &Person, path: &str, to: Option<i64>) -> Result<Line> {
     loop {
         let client = Client::of(address, person).await;
         let line = match client {
@@ -118,7 +198,9 @@ async fn come_back(address: &str, person: &Person, path: &str, to: i64) -> Resul
             sleep(AGAIN).await;
             continue;
         };
-        while rev_of(line.text().await?).is_none_or(|rev| rev < to) {}
+        if let Some(to) = to {
+            while rev_of(line.text().await?).is_none_or(|rev| rev < to) {}
+        }
         return Ok(line);
     }
 }

@@ -41,8 +41,8 @@ const TURNS: usize = 3;
 /// How long closing waits for the writer to commit what waits.
 const LAST_COMMITS: Duration = Duration::from_secs(10);
 
-/// What is being looked up for those who come back, by room and cursor.
-type Lookups = Lanes<(RoomId, Rev), Result<Arc<Missed>>>;
+/// What changed in a room after a change, on its way to all who ask.
+type WhatWasMissed = Lanes<(RoomId, Rev), Result<Arc<Missed>>>;
 
 /// All that the rules act on; cheap to clone.
 #[derive(Debug, Clone)]
@@ -58,7 +58,7 @@ pub struct Chat {
     presence: Presence,
     typing: Typing,
     house: House,
-    missed: Arc<Lookups>,
+    missed: Arc<WhatWasMissed>,
     /// How many who come back may look up what concerns them alone at the same time.
     turns: Arc<Semaphore>,
 }

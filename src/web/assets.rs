@@ -96,13 +96,17 @@ fn joined(paths: impl Iterator<Item = Cow<'static, str>>) -> Option<Cow<'static,
     for path in paths {
         let file = Files::get(&path)?.data;
         let ours = path.starts_with("js/");
-        for line in file.split_inclusive(|byte| *byte == b'\n') {
-            // Comment lines of our own script stay at home: browsers need none of them.
-            if !(ours && line.trim_ascii_start().starts_with(b"//")) {
-                whole.extend_from_slice(line);
-            }
+        if !ours {
+            whole.extend_from_slice(&file);
+            whole.push(b'\n');
+            continue;
         }
-        whole.push(b'\n');
+        // What only people read stays at home: the comments, indentation and empty lines of our own script.
+        let lines = file.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
+        for line in lines.filter(|line| !line.is_empty() && !line.starts_with(b"//")) {
+            whole.extend_from_slice(line);
+            whole.push(b'\n');
+        }
     }
     Some(whole.into())
 }

@@ -182,6 +182,21 @@ async fn where_no_websocket_gets_through_the_page_lives_on_events_and_tries_sock
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_network_that_never_answers_an_upgrade_is_given_up_too() {
+    let scene = Scene::opens().await;
+    let window = scene.window().await;
+    window.gets_no_answer_from_sockets().await;
+    window.reloads().await;
+    // Time passes faster for this page than for the test.
+    let faster = "((now, start) => Date.now = () => start + 30 * (now() - start))(Date.now.bind(Date), Date.now())";
+    window.evaluates(faster).await;
+    window.is_live_by("sse").await;
+    scene.ben.posts(scene.room, "still here").await;
+    window.reads("#message-1 .text", "still here").await;
+    scene.chromium.closes().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_session_that_has_ended_leads_to_the_sign_in_page_and_back() {
     let scene = Scene::opens().await;
     let (window, away) = (scene.window().await, scene.window().await);

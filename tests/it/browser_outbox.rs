@@ -95,6 +95,21 @@ async fn what_is_sent_offline_survives_a_reload_and_arrives_in_order_and_once() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_sent_from_an_old_place_is_to_be_seen_at_the_end() {
+    let scene = Scene::opens().await;
+    for n in 1..=60 {
+        scene.ben.posts(scene.room, &format!("message {n}")).await;
+    }
+    let window = scene.window().await;
+    window.goes(&format!("{}?at=5", scene.path())).await;
+    window.waits_for("#newer").await;
+    window.posts("from afar").await;
+    window.reads("#message-61 .text", "from afar").await;
+    window.has_pending(0).await;
+    scene.chromium.closes().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_lost_answer_makes_no_second_message() {
     let scene = Scene::opens().await;
     let window = scene.window().await;

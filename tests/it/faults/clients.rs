@@ -17,7 +17,7 @@ use crate::support::ticks::floors_in;
 use crate::support::{Answer, Person, RoomId};
 
 /// How long a client waits for an answer before it tries again, while the first try may still be on its way.
-const IMPATIENCE: Duration = Duration::from_secs(3);
+const IMPATIENCE: Duration = Duration::from_secs(2);
 /// The first and the longest pause between two tries, in milliseconds.
 const PAUSES: (usize, usize) = (50, 800);
 

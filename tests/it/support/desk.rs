@@ -37,6 +37,13 @@ impl Window {
             .expect("it needs no line");
     }
 
+    /// From the next page on, sockets neither open nor fail.
+    pub async fn gets_no_answer_from_sockets(&self) {
+        let script = "WebSocket = class { addEventListener() {} close() {} }";
+        let added = self.page.evaluate_on_new_document(script).await;
+        added.expect("a script before all others");
+    }
+
     /// Does not wait for the next time that the page tries by itself.
     pub async fn tries_now(&self) {
         self.evaluates("document.querySelector('#try-now').click()")
