@@ -277,7 +277,7 @@
   on('click', event => {
     const within = css => event.target.closest(css);
     const {name, ...item} = outbox().find(({name}) => name === within('.pending')?.id) || {};
-    closeMenus(!within('a.item') && event.target);
+    closeMenus(within('a.item') ? null : event.target);
     if (within('[data-retry]')) change(name, {...item, refused: ''}), flush();
     if (within('[data-drop]')) delete store[name], showOutbox();
     if (within('#try-now')) hurry();
