@@ -16,7 +16,7 @@ use crate::{
 const SWEEP: Duration = Duration::from_secs(15 * 60);
 
 /// How long deliveries are gathered before they are committed together.
-const DELIVERIES: Duration = Duration::from_millis(500);
+const DELIVERIES: Duration = Duration::from_millis(750);
 
 /// Why the program cannot start; a sentence for the operator.
 #[derive(Debug, thiserror::Error)]

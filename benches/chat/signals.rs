@@ -6,10 +6,17 @@
 
 use std::{
     path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::{
+    task::JoinSet,
+    time::{MissedTickBehavior, interval, interval_at},
+};
 
 use super::{
     Plan, Result,
@@ -29,9 +36,7 @@ struct Side {
     program: Program,
     crowd: Crowd,
     room: String,
-    writers: Vec<Client>,
-    /// Those who say how far they have read; nobody without signals.
-    lookers: Vec<Client>,
+    signals: bool,
     posted: u64,
     cpu: Duration,
     deliveries: u64,
@@ -68,12 +73,10 @@ impl Side {
         let room = host.open_room("Busy").await?;
         let rev = host.say(&room).await?;
         let id = room.trim_start_matches("/rooms/").to_string();
-        let mut lookers = Vec::new();
         for person in &people {
             // Whoever has read the room is in it.
             let mut looker = Client::of(&address, person).await?;
             looker.read_to_the_end(&room, 1).await?;
-            lookers.push(looker);
         }
         let mut lines = Vec::new();
         for person in people.iter().cycle().take(readers) {
@@ -84,19 +87,11 @@ impl Side {
                     .await?,
             );
         }
-        let mut writers = Vec::new();
-        for person in &people[..RATE as usize] {
-            writers.push(Client::of(&address, person).await?);
-        }
-        if !signals {
-            lookers.clear();
-        }
         Ok(Self {
             program,
             crowd: Crowd::gather(lines, rev),
             room,
-            writers,
-            lookers,
+            signals,
             posted: 0,
             cpu: Duration::ZERO,
             deliveries: 0,
@@ -105,31 +100,58 @@ impl Side {
 
     /// Talks at the steady rate for so long, and adds up what that took the server.
     async fn talk(&mut self, length: Duration, readers: usize) -> Result<()> {
+        let (address, people) = (&self.program.address, &self.program.people);
+        let mut writers = Vec::new();
+        for person in &people[..RATE as usize] {
+            writers.push(Client::of(address, person).await?);
+        }
+        let mut lookers = Vec::new();
+        for person in people.iter().filter(|_| self.signals) {
+            lookers.push(Client::of(address, person).await?);
+        }
         let (before, end, posted) = (
             self.program.process.cpu()?,
             Instant::now() + length,
             self.posted,
         );
+        let (seq, mut looking) = (Arc::new(AtomicI64::new(1)), JoinSet::new());
+        for (turn, looker) in lookers.into_iter().enumerate() {
+            let (room, seq) = (self.room.clone(), seq.clone());
+            looking.spawn(look(looker, turn, room, seq, end));
+        }
         let mut ticks = interval(Duration::from_secs(1) / RATE);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while Instant::now() < end {
             ticks.tick().await;
-            let turn = self.posted as usize;
-            let writers = self.writers.len();
-            let seq = self.writers[turn % writers].say(&self.room).await?;
+            let turn = self.posted as usize % writers.len();
+            let posted = writers[turn].say(&self.room).await?;
+            seq.store(posted, Ordering::Relaxed);
             self.posted += 1;
-            // Everybody in turn, once a second.
-            let share = self.lookers.len().div_ceil(RATE as usize).max(1);
-            let shares = self.lookers.len().div_ceil(share).max(1);
-            for looker in self.lookers.chunks_mut(share).skip(turn % shares).take(1) {
-                for looker in looker {
-                    looker.read_to_the_end(&self.room, seq).await?;
-                }
-            }
+        }
+        while let Some(done) = looking.join_next().await {
+            done??;
         }
         self.crowd.reached(self.posted).await?;
         self.deliveries += (self.posted - posted) * readers as u64;
         self.cpu += self.program.process.cpu()? - before;
         Ok(())
     }
+}
+
+/// Somebody who says once a second how far they have read, until `end`; not all at the same moment.
+async fn look(
+    mut looker: Client,
+    turn: usize,
+    room: String,
+    seq: Arc<AtomicI64>,
+    end: Instant,
+) -> Result<()> {
+    let begin = Instant::now() + Duration::from_secs(1).mul_f64(turn as f64 / PEOPLE as f64);
+    let mut ticks = interval_at(begin.into(), Duration::from_secs(1));
+    while Instant::now() < end {
+        ticks.tick().await;
+        let seen = seq.load(Ordering::Relaxed);
+        looker.read_to_the_end(&room, seen).await?;
+    }
+    Ok(())
 }

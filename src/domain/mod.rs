@@ -31,7 +31,7 @@ use messages::Missed;
 use passwords::Passwords;
 use presence::Presence;
 use privacy::House;
-use receipts::Deliveries;
+use receipts::{Deliveries, Reads};
 use typing::Typing;
 
 /// How many rooms' fixed facts (kind, name, the two of a direct room) are remembered.
@@ -55,6 +55,7 @@ pub struct Chat {
     passwords: Passwords,
     rooms: Arc<Cache<RoomId, Arc<Room>>>,
     deliveries: Deliveries,
+    reads: Reads,
     presence: Presence,
     typing: Typing,
     house: House,
@@ -89,6 +90,7 @@ impl Chat {
             passwords: Passwords::new(),
             rooms,
             deliveries: Deliveries::default(),
+            reads: Reads::default(),
             presence,
             typing: Typing::default(),
             house,

@@ -6,6 +6,8 @@ use std::{
     time::Duration,
 };
 
+use tokio::time::{Instant, sleep_until};
+
 pub use crate::store::membership::{Position, Receipt, Receipts, When};
 
 use super::{Chat, rooms::Lobby};
@@ -21,6 +23,8 @@ use crate::{
 /// How many deliveries wait to be committed together; more are dropped and told again by the next connection.
 const MOST_WAITING: usize = 100_000;
 
+/// How long reads are gathered.
+const GATHERED: Duration = Duration::from_millis(200);
 /// How far back somebody else's message is looked for when a whole room is marked as unread.
 const NEARBY: i64 = 500;
 
@@ -106,6 +110,20 @@ impl Chat {
         self.writer.write(read).await.map(|_| ())
     }
 
+    /// As [`Chat::mark_read`], together with what others read within a moment: one commit for a room full of people
+    /// who all look. The first of them does not wait.
+    pub async fn mark_read_with_others(
+        &self,
+        room: Arc<Room>,
+        user: UserId,
+        seq: Seq,
+    ) -> Result<()> {
+        if let Some(turn) = self.reads.turn(Instant::now()) {
+            sleep_until(turn).await;
+        }
+        self.mark_read(room, user, seq).await
+    }
+
     /// Marks the room as unread from the message `seq` on, for `user` alone: their receipts stay.
     pub async fn mark_unread(&self, room: &Room, user: UserId, seq: Seq) -> Result<()> {
         let mark = Write::Mark {
@@ -184,8 +202,39 @@ impl Chat {
     }
 }
 
+/// When those who have read something are committed together.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Reads(Arc<Mutex<Option<Instant>>>);
+
+impl Reads {
+    /// When it is the turn of whoever comes now; at once, if nobody came for a while.
+    fn turn(&self, now: Instant) -> Option<Instant> {
+        let mut next = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let turn = next.filter(|next| *next > now);
+        if turn.is_none() {
+            *next = Some(now + GATHERED);
+        }
+        turn
+    }
+}
+
 impl Deliveries {
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<(RoomId, UserId), Seq>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_reader_goes_at_once_and_those_behind_go_together() {
+        let (reads, now) = (Reads::default(), Instant::now());
+        assert_eq!(reads.turn(now), None);
+        let together = Some(now + GATHERED);
+        assert_eq!(reads.turn(now), together);
+        assert_eq!(reads.turn(now + GATHERED / 2), together);
+        assert_eq!(reads.turn(now + GATHERED), None, "nobody waits twice");
     }
 }

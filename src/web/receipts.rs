@@ -61,9 +61,10 @@ pub async fn read(
     site.limits.receipt(member.user.id())?;
     let seq =
         Seq::parse(&form.seq).map_err(|_| Error::invalid("seq", "This is no message's number."))?;
+    let user = member.user.id();
     site.app
         .chat
-        .mark_read(member.room, member.user.id(), seq)
+        .mark_read_with_others(member.room, user, seq)
         .await?;
     Ok(StatusCode::NO_CONTENT)
 }

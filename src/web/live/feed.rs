@@ -17,6 +17,10 @@ use crate::{
 /// How often every page gets a beat: one that has heard nothing for two of them drops its connection.
 const PACE: Duration = Duration::from_secs(20);
 
+/// How long what can wait (the lobby, the question) waits for a message to ride along with: in a busy room it costs no
+/// wake and no write of its own.
+const RIDE: Duration = Duration::from_millis(60);
+
 /// Somebody at the door of the live channel who may come in.
 pub(super) struct Visit {
     /// What they look at.
@@ -201,10 +205,11 @@ impl Feed {
         self.connection.heard(self.reader.site.app.clock.now());
     }
 
-    /// When the lobby frame, the question, the beat or the end is due.
+    /// When to wake for the lobby frame, the question, the beat or the end.
     fn next_time(&self) -> Instant {
         let ask = self.asked.due().filter(|_| self.reader.awaits_receipt());
-        let times = [self.reader.lobby_due(), ask, self.leaves];
+        let ride = |due: Option<Instant>| due.map(|due| due + RIDE);
+        let times = [ride(self.reader.lobby_due()), ride(ask), self.leaves];
         times
             .into_iter()
             .flatten()

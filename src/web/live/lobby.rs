@@ -27,8 +27,10 @@ use crate::{
     },
 };
 
-/// How long lobby news is gathered before the next frame of it.
-const LOBBY_PACE: Duration = Duration::from_millis(250);
+/// How long lobby news is gathered before the next frame of it; when it does not stop coming, twice as long each time.
+pub(super) const LOBBY_PACE: Duration = Duration::from_millis(250);
+/// But never longer than this: other tabs of the same person follow within a second.
+const SLOWEST_PACE: Duration = Duration::from_millis(750);
 
 /// The variants of lines have this bit, those of messages do not.
 const LINE: u64 = 1 << 62;
@@ -45,6 +47,15 @@ impl Reader {
         }
     }
 
+    fn set_next_lobby(&mut self, now: Instant) {
+        let is_busy = now < self.next_lobby + LOBBY_PACE;
+        self.lobby_pace = match is_busy {
+            true => (self.lobby_pace * 2).min(SLOWEST_PACE),
+            false => LOBBY_PACE,
+        };
+        self.next_lobby = now + self.lobby_pace;
+    }
+
     fn is_lobby_quiet(&self) -> bool {
         self.stale.is_empty()
             && self.stale_rooms.is_empty()
@@ -55,7 +66,7 @@ impl Reader {
 
     /// What changed since the last one: how far everybody in the open room has come, and the lines of the lobby.
     pub fn take_lobby(&mut self) -> Option<Utf8Bytes> {
-        self.next_lobby = Instant::now() + LOBBY_PACE;
+        self.set_next_lobby(Instant::now());
         // First, so that a line rendered below does not still name somebody who has just been forgotten.
         let typing = self.typing.take();
         let floors = self.take_floors();

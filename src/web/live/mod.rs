@@ -42,7 +42,7 @@ pub use connections::{Connections, Facts, Transport};
 pub use totals::{SAMPLE, SAMPLES, Totals};
 
 use frames::{DayName, DaysFrame, FloorsFrame, Resync};
-use lobby::Stale;
+use lobby::{LOBBY_PACE, Stale};
 use typing::Typing;
 
 /// How much older than the page's own time a change may be and still be sent again: two machines' clocks may differ.
@@ -70,6 +70,7 @@ pub struct Reader {
     stale_rooms: Vec<Arc<Room>>,
     people: Vec<Event>,
     next_lobby: Instant,
+    lobby_pace: Duration,
     /// Rooms in which the ticks of the reader's own newest message changed.
     stale_ticks: BTreeMap<RoomId, Ticks>,
     typing: Typing,
@@ -109,6 +110,7 @@ impl Reader {
             stale_rooms: Vec::new(),
             people: Vec::new(),
             next_lobby: Instant::now(),
+            lobby_pace: LOBBY_PACE,
             stale_ticks: BTreeMap::new(),
             typing: Typing::default(),
             sent: BTreeMap::new(),
