@@ -1,8 +1,8 @@
 //! What receipts, badges and presence cost: one busy room, read live by a thousand, with them and without.
 //!
 //! The two servers are the same program; rounds alternate, so that noise meets both. With signals every reader's
-//! client says what it received, everybody's page says once a second how far it was read, and the lobby of every
-//! reader is kept up to date.
+//! client says what it received and the lobby of every reader is kept up to date; in some rounds everybody's page also
+//! says once a second how far it was read.
 
 use std::{
     path::Path,
@@ -30,43 +30,62 @@ use super::{
 const PEOPLE: usize = 250;
 /// How many messages come in a second: a room in which twenty people talk at once.
 const RATE: u32 = 20;
+/// How long a round lasts.
+const ROUND: Duration = Duration::from_secs(5);
 
 /// One server, its readers and who writes.
 struct Side {
     program: Program,
     crowd: Crowd,
     room: String,
-    signals: bool,
     posted: u64,
-    cpu: Duration,
-    deliveries: u64,
 }
 
 pub async fn measure(plan: &Plan, folder: &Path, table: &mut Table) -> Result<()> {
     let readers = plan.size(1_000, 400);
     let with = Program::serve(&plan.server, &folder.join("with")).await?;
     let without = Program::serve_without_signals(&plan.server, &folder.join("without")).await?;
-    let mut sides = [
-        Side::open(with, readers, true).await?,
-        Side::open(without, readers, false).await?,
-    ];
+    let mut with = Side::open(with, readers).await?;
+    let mut without = Side::open(without, readers).await?;
+    let (mut looking, mut on, mut off) = Default::default();
     for _ in 0..plan.size(4, 2) {
-        for side in &mut sides {
-            side.talk(Duration::from_secs(5), readers).await?;
-        }
+        with.talk(&mut on, readers, false).await?;
+        without.talk(&mut off, readers, false).await?;
+        with.talk(&mut looking, readers, true).await?;
     }
-    let [with, without] = sides.map(|side| side.cpu.div_f64(side.deliveries as f64));
-    table.add(
-        format!("processor time of a delivery to {readers} readers, {RATE}/s, signals on"),
-        time(with),
-        format!("off {}", time(without)),
-        ratio(with, without),
+    let mut tell = |what: String, cost: Cost| {
+        let (cost, off) = (cost.of_one(), off.of_one());
+        table.add(
+            what,
+            time(cost),
+            format!("off {}", time(off)),
+            ratio(cost, off),
+        );
+    };
+    let what = format!("processor time of a delivery to {readers} readers, {RATE}/s, signals on");
+    tell(
+        format!("{what}, {PEOPLE} people say each second what they read"),
+        looking,
     );
+    tell(what, on);
     Ok(())
 }
 
+/// What deliveries took the server.
+#[derive(Clone, Copy, Default)]
+struct Cost {
+    cpu: Duration,
+    deliveries: u64,
+}
+
+impl Cost {
+    fn of_one(self) -> Duration {
+        self.cpu.div_f64(self.deliveries as f64)
+    }
+}
+
 impl Side {
-    async fn open(mut program: Program, readers: usize, signals: bool) -> Result<Self> {
+    async fn open(mut program: Program, readers: usize) -> Result<Self> {
         program.invite(PEOPLE).await?;
         let (address, people) = (program.address.clone(), program.people.clone());
         let mut host = Client::of(&address, &people[0]).await?;
@@ -91,27 +110,24 @@ impl Side {
             program,
             crowd: Crowd::gather(lines, rev),
             room,
-            signals,
             posted: 0,
-            cpu: Duration::ZERO,
-            deliveries: 0,
         })
     }
 
-    /// Talks at the steady rate for so long, and adds up what that took the server.
-    async fn talk(&mut self, length: Duration, readers: usize) -> Result<()> {
+    /// Talks at the steady rate for a while, and adds what that took the server; perhaps everybody looks.
+    async fn talk(&mut self, cost: &mut Cost, readers: usize, looks: bool) -> Result<()> {
         let (address, people) = (&self.program.address, &self.program.people);
         let mut writers = Vec::new();
         for person in &people[..RATE as usize] {
             writers.push(Client::of(address, person).await?);
         }
         let mut lookers = Vec::new();
-        for person in people.iter().filter(|_| self.signals) {
+        for person in people.iter().filter(|_| looks) {
             lookers.push(Client::of(address, person).await?);
         }
         let (before, end, posted) = (
             self.program.process.cpu()?,
-            Instant::now() + length,
+            Instant::now() + ROUND,
             self.posted,
         );
         let (seq, mut looking) = (Arc::new(AtomicI64::new(1)), JoinSet::new());
@@ -132,8 +148,8 @@ impl Side {
             done??;
         }
         self.crowd.reached(self.posted).await?;
-        self.deliveries += (self.posted - posted) * readers as u64;
-        self.cpu += self.program.process.cpu()? - before;
+        cost.deliveries += (self.posted - posted) * readers as u64;
+        cost.cpu += self.program.process.cpu()? - before;
         Ok(())
     }
 }

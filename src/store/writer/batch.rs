@@ -1,9 +1,6 @@
 //! One transaction of the writer: plan what each write comes to, number what is new, store it, commit.
 //!
-//! Numbers come from the room's own row (`UPDATE … RETURNING`), so they are without holes and in commit order on
-//! both databases: whoever holds the row commits before anyone else can take the next number.
-//!
-//! What each write comes to is found out by [`plan`](super::plan). Knows nothing of who waits for the answer.
+//! The numbers are taken by [`numbers`](super::numbers). What each write comes to is found out by [`plan`](super::plan). Knows nothing of who waits for the answer.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -11,12 +8,13 @@ use std::{
 };
 
 use sea_orm::{
-    ActiveValue::Set, DatabaseTransaction, DbBackend, EntityTrait, FromQueryResult,
-    SqliteTransactionMode, TransactionOptions, TransactionTrait,
+    ActiveValue::Set, DatabaseTransaction, DbBackend, EntityTrait, SqliteTransactionMode,
+    TransactionOptions, TransactionTrait,
 };
 
 use super::{
-    Change, Committed, NewMessage, Write, Written,
+    Change, Committed, NewMessage, Write, Written, floors, members,
+    numbers::{End, numbered, take_numbers},
     plan::{Plan, plan},
     receipts,
 };
@@ -24,17 +22,9 @@ use crate::{
     clock::UnixMillis,
     error::{Error, Result},
     ids::{Rev, RoomId, Seq, UserId},
-    records::{Audience, Floors, Message, Previous, Room},
-    store::{Store, entity::message, failure, statement},
+    records::{Audience, Floors, Message, Room},
+    store::{Store, entity::message, failure},
 };
-
-/// A room's end before this batch, moved along while its writes are numbered.
-struct End {
-    seq: i64,
-    rev: i64,
-    previous: Option<Previous>,
-    members: receipts::Members,
-}
 
 /// Commits `writes`; returns what each came to and the changes in order.
 ///
@@ -43,7 +33,7 @@ struct End {
 pub(super) async fn commit(
     store: &Store,
     now: UnixMillis,
-    known: &mut receipts::Known,
+    known: &mut floors::Known,
     writes: Vec<Write>,
 ) -> Result<(Vec<Result<Written>>, Vec<Committed>)> {
     let immediate = match store.write.get_database_backend() {
@@ -61,7 +51,9 @@ pub(super) async fn commit(
         .map_err(failure)?;
     let plans = plan(&tx, writes).await?;
     let mut ends = take_numbers(&tx, now, &plans).await?;
-    let silent = receipts::silent(&tx, authors(&plans)).await?;
+    let marked = marked_rooms(&plans);
+    let mut reads = reads_together(&plans, &marked);
+    let silent = members::silent(&tx, authors(&plans)).await?;
     let mut results: Vec<Result<Written>> = Vec::with_capacity(plans.len());
     let mut batch = Batch::default();
     for plan in plans {
@@ -87,8 +79,15 @@ pub(super) async fn commit(
                 Ok(batch.message(room, message, Change::Deleted))
             }
             Plan::Read(room, user, seq) => {
-                let read_seq = receipts::mark_read(&tx, room, user, seq, now).await?;
-                batch.read(room, user, read_seq);
+                let readers = match reads.remove(&room) {
+                    Some(together) => together,
+                    None if marked.contains(&room) => BTreeMap::from([(user, seq)]),
+                    None => BTreeMap::new(),
+                };
+                if !readers.is_empty() {
+                    let moved = receipts::mark_read(&tx, room, &readers, now).await?;
+                    batch.read(room, moved);
+                }
                 Ok(Written::Receipts)
             }
             Plan::Mark(room, user, seq) => {
@@ -149,22 +148,23 @@ impl Batch {
         Written::Message(message)
     }
 
-    fn read(&mut self, room: RoomId, user: UserId, read_seq: Option<Seq>) {
-        if let Some(read_seq) = read_seq {
+    fn read(&mut self, room: RoomId, moved: BTreeMap<UserId, Seq>) {
+        if !moved.is_empty() {
             self.touched.insert(room);
-            self.committed.push(Committed::Read {
-                room,
-                user,
-                read_seq,
-            });
         }
+        let moved = moved.into_iter().map(|(user, read_seq)| Committed::Read {
+            room,
+            user,
+            read_seq,
+        });
+        self.committed.extend(moved);
     }
 
     /// Stores what was gathered; then the floors of every room it touched are known, and told where they moved.
     async fn finish(
         mut self,
         tx: &DatabaseTransaction,
-        known: &receipts::Known,
+        known: &floors::Known,
         now: UnixMillis,
     ) -> Result<Vec<Committed>> {
         if !self.inserts.is_empty() {
@@ -175,7 +175,7 @@ impl Batch {
             receipts::move_authors(tx, self.wrote, now).await?;
         }
         for touched in self.touched {
-            let now_at = receipts::floors(tx, touched).await?;
+            let now_at = floors::floors(tx, touched).await?;
             for committed in &mut self.committed {
                 if let Committed::Message { room, floors, .. } = committed
                     && room.id == touched
@@ -184,91 +184,16 @@ impl Batch {
                 }
             }
             if known.differs(touched, now_at) {
-                receipts::keep_floor(tx, touched, now_at, now).await?;
+                floors::keep_floor(tx, touched, now_at, now).await?;
                 self.committed.push(Committed::FloorsMoved {
                     room: touched,
                     floors: now_at,
-                    newest: receipts::newest(tx, touched).await?,
+                    newest: floors::newest(tx, touched).await?,
                 });
             }
         }
         Ok(self.committed)
     }
-}
-
-#[derive(FromQueryResult)]
-struct Taken {
-    last_seq: i64,
-    last_rev: i64,
-}
-
-#[derive(FromQueryResult)]
-struct Last {
-    author_id: i64,
-    created: i64,
-}
-
-/// Takes all numbers that the plans need, room by room in the order of their ids (so two nodes cannot deadlock).
-async fn take_numbers(
-    tx: &DatabaseTransaction,
-    now: UnixMillis,
-    plans: &[Plan],
-) -> Result<BTreeMap<RoomId, End>> {
-    let mut needs: BTreeMap<RoomId, (i64, i64)> = BTreeMap::new();
-    for plan in plans {
-        match plan {
-            Plan::Post(new, _) => {
-                let need = needs.entry(new.room.id).or_default();
-                (need.0, need.1) = (need.0 + 1, need.1 + 1);
-            }
-            Plan::Edit(room, ..) | Plan::Delete(room, _) => {
-                needs.entry(room.id).or_default().1 += 1
-            }
-            Plan::Settled(_)
-            | Plan::Same(_)
-            | Plan::Read(..)
-            | Plan::Mark(..)
-            | Plan::Delivered(_) => {}
-        }
-    }
-    let mut ends = BTreeMap::new();
-    for (room, (posts, changes)) in needs {
-        let sql = "UPDATE rooms SET last_seq = last_seq + $1, last_rev = last_rev + $2, changed = $3 WHERE id = $4 RETURNING last_seq, last_rev";
-        let values = [posts.into(), changes.into(), now.0.into(), room.0.into()];
-        let taken = Taken::find_by_statement(statement(tx, sql, values))
-            .one(tx)
-            .await
-            .map_err(failure)?;
-        let taken = taken.ok_or_else(|| Error::Internal(format!("room {room} has no row")))?;
-        let seq = taken.last_seq - posts;
-        let mut last = None;
-        let members = match posts {
-            0 => receipts::Members::default(),
-            _ => receipts::some_members(tx, room).await?,
-        };
-        if posts > 0 && seq > 0 {
-            let sql = "SELECT author_id, created FROM messages WHERE room_id = $1 AND seq = $2";
-            let wanted = statement(tx, sql, [room.0.into(), seq.into()]);
-            last = Last::find_by_statement(wanted)
-                .one(tx)
-                .await
-                .map_err(failure)?;
-        }
-        let previous = last.map(|last| Previous {
-            author: UserId(last.author_id),
-            created: UnixMillis(last.created),
-        });
-        ends.insert(
-            room,
-            End {
-                seq,
-                rev: taken.last_rev - changes,
-                previous,
-                members,
-            },
-        );
-    }
-    Ok(ends)
 }
 
 /// Who posts in this batch.
@@ -280,25 +205,30 @@ fn authors(plans: &[Plan]) -> BTreeSet<UserId> {
     posts.collect()
 }
 
-fn numbered(end: &mut End, new: &NewMessage, sends_receipts: bool, now: UnixMillis) -> Message {
-    (end.seq, end.rev) = (end.seq + 1, end.rev + 1);
-    let previous = end.previous.replace(Previous {
-        author: new.author.id,
-        created: now,
+/// Rooms in which somebody marks messages as unread: there the order of things counts.
+fn marked_rooms(plans: &[Plan]) -> BTreeSet<RoomId> {
+    let marks = plans.iter().filter_map(|plan| match plan {
+        Plan::Mark(room, ..) => Some(*room),
+        _ => None,
     });
-    let audience = end.members.audience(new.author.id);
-    end.members.add(new.author.id, sends_receipts);
-    Message {
-        room: new.room.id,
-        seq: Seq(end.seq),
-        rev: Rev(end.rev),
-        author: new.author.clone(),
-        body: Some(new.body.as_str().into()),
-        created: now,
-        edited: None,
-        previous,
-        audience,
+    marks.collect()
+}
+
+/// How far people read in the other rooms, each as far as they come in this batch.
+fn reads_together(
+    plans: &[Plan],
+    marked: &BTreeSet<RoomId>,
+) -> BTreeMap<RoomId, BTreeMap<UserId, Seq>> {
+    let mut reads: BTreeMap<_, BTreeMap<_, _>> = BTreeMap::new();
+    for plan in plans {
+        if let Plan::Read(room, user, seq) = plan
+            && !marked.contains(room)
+        {
+            let read: &mut Seq = reads.entry(*room).or_default().entry(*user).or_default();
+            *read = (*read).max(*seq);
+        }
     }
+    reads
 }
 
 fn row(message: &Message, key: String, digest: String) -> message::ActiveModel {

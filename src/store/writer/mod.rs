@@ -22,6 +22,9 @@ use crate::{
 };
 
 mod batch;
+mod floors;
+mod members;
+mod numbers;
 mod plan;
 mod receipts;
 
@@ -211,7 +214,7 @@ async fn run(
     closing: CancellationToken,
 ) {
     let mut jobs = Vec::with_capacity(BATCH);
-    let mut known = receipts::Known::default();
+    let mut known = floors::Known::default();
     loop {
         tokio::select! {
             biased;
