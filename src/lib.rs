@@ -20,9 +20,12 @@
 //! 6. What happens in a direct room is heard on that room's topic and the two people's own, nowhere else.
 //! 7. Whether a message begins a day or a group is a fact of its own (`previous`), so a fragment depends on no neighbour.
 //! 8. Watermarks (`delivered_seq`, `read_seq`) never fall and never pass the room's end; whoever joins starts at the
-//!    end, so a room's floors (the lowest of its members) never fall either, and ticks never turn back.
-//! 9. What a reader is sent does not depend on how: `web::live::feed` decides, a WebSocket or a stream carries.
-//! 10. Every queue, body, page and pool has a bound, and its type says what happens there.
+//!    end. Floors (the lowest of a room's members; of reads, the lowest of those who send receipts, kept with the room)
+//!    never fall either, and ticks never turn back.
+//! 9. Who hides how far they read, or whether they are here, does not see it of others: what a person sees goes through
+//!    their `Privacy` (`web::views::Eyes`). What they mark as unread or mute is told to nobody else.
+//! 10. What a reader is sent does not depend on how: `web::live::feed` decides, a WebSocket or a stream carries.
+//! 11. Every queue, body, page and pool has a bound, and its type says what happens there.
 //!
 //! # One message's journey
 //! `web::messages::post` parses the form and asks [`domain::Chat::post`]; the writer (`store::writer`) commits it with
