@@ -18,8 +18,11 @@ const MOST_UNREAD: i64 = 200;
 /// How many changes a reader can be behind and still be brought up to date one by one.
 pub const MOST_BEHIND: u32 = 500;
 
-/// How much text one page or one catch-up holds at most, in bytes; what is older is a page of its own.
-const MOST_TEXT: usize = 512 * 1024;
+/// How large one page or one catch-up becomes at most as HTML, in bytes, apart from its frame; what is older is a page
+/// of its own. It is also the most that a reader has in its buffer.
+const MOST_HTML: usize = 1024 * 1024;
+/// What stands around a message's text: its bubble, its ticks, its menu.
+const AROUND: usize = 1_800;
 
 /// A message's key: made by the client, once per message, so that a retry is the same message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -237,7 +240,7 @@ impl Chat {
             .store
             .messages_changed_after(room.id, rev, MOST_BEHIND + 1)
             .await?;
-        let is_much = changed.len() > MOST_BEHIND as usize || text_of(&changed) > MOST_TEXT;
+        let is_much = changed.len() > MOST_BEHIND as usize || size_of(&changed) > MOST_HTML;
         if is_much {
             return Ok(CatchUp::Afresh(self.newest(room, Seq(i64::MAX)).await?));
         }
@@ -252,18 +255,23 @@ impl Chat {
     }
 }
 
-fn text_of(messages: &[Message]) -> usize {
-    let texts = messages
-        .iter()
-        .filter_map(|message| message.body.as_deref());
-    texts.map(str::len).sum()
+fn size_of(messages: &[Message]) -> usize {
+    messages.iter().map(size).sum()
 }
 
-/// The newest of `messages` whose text fits into one page; at least one.
+/// What a message comes to as HTML, at most: a link stands there twice with its tag around it, signs of markup are
+/// spelled out.
+fn size(message: &Message) -> usize {
+    let text = message.body.as_deref().unwrap_or_default();
+    let signs = text.bytes().filter(|byte| b"<>&\"'/*_~`".contains(byte));
+    AROUND + 2 * text.len() + 16 * signs.count() + 100 * text.matches("://").count()
+}
+
+/// The newest of `messages` that fit into one page; at least one.
 fn fitting(mut messages: Vec<Message>) -> Vec<Message> {
-    let mut room = MOST_TEXT;
+    let mut room = MOST_HTML;
     let fits = messages.iter().rev().take_while(|message| {
-        let size = message.body.as_deref().map_or(0, str::len);
+        let size = size(message);
         let fits = size <= room;
         room = room.saturating_sub(size);
         fits
@@ -275,4 +283,44 @@ fn fitting(mut messages: Vec<Message>) -> Vec<Message> {
 /// Places have no holes: there is something older exactly when the first shown is not the first.
 fn has_older(messages: &[Message]) -> bool {
     messages.first().is_some_and(|first| first.seq > Seq(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{clock::UnixMillis, ids::RoomId, records::Audience};
+
+    fn message(body: &str) -> Message {
+        Message {
+            room: RoomId(1),
+            seq: Seq(1),
+            rev: Rev(1),
+            author: Person {
+                id: UserId(1),
+                name: "ada".into(),
+            },
+            body: Some(body.into()),
+            created: UnixMillis(0),
+            edited: None,
+            previous: None,
+            audience: Audience::Nobody,
+        }
+    }
+
+    #[test]
+    fn a_page_holds_what_fits_as_html_and_at_least_one_message() {
+        let short = vec![message("hello"); 500];
+        assert!(
+            size_of(&short) < MOST_HTML,
+            "a whole catch-up of small talk"
+        );
+        for heavy in [
+            "<".repeat(10_000),
+            "http://a ".repeat(1_100),
+            "é".repeat(10_000),
+        ] {
+            let kept = fitting(vec![message(&heavy); 200]);
+            assert!(!kept.is_empty() && size_of(&kept) <= MOST_HTML && kept.len() < 200);
+        }
+    }
 }
