@@ -33,7 +33,7 @@ review:
     @command -v cargo-insta >/dev/null || { echo "First: cargo install cargo-insta --locked" >&2; exit 1; }
     cargo insta review
 
-# Measure the release binary, as in the README (--quick: a minute; --only start,posts,pages,fanout,signals,herd)
+# Measure the release binary, as in the README (--quick: shorter runs; --only start,posts,pages,fanout,signals,herd)
 bench *flags:
     cargo build --release
     cargo run --release --package tertulia-bench -- {{ flags }}

@@ -29,7 +29,7 @@ type Result<T, E = Box<dyn std::error::Error + Send + Sync>> = std::result::Resu
 
 const USAGE: &str = "\
 tertulia-bench [--quick] [--only start,posts,pages,fanout,signals,herd] [--server FILE] [--unpinned]
-  --quick      smaller rooms, fewer people, shorter runs: a minute instead of several
+  --quick      smaller rooms, fewer people, shorter runs
   --only       some of the measurements
   --server     the program to measure [default: tertulia beside this file]
   --unpinned   server and load share all cores, instead of one core for each";

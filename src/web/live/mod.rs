@@ -1,7 +1,8 @@
 //! The live channel, apart from its transport: which fragments a reader gets for which events.
 //!
 //! A message's fragment is rendered once per variant (mine or theirs, time zone) and its bytes are shared by all
-//! readers of that variant. Lobby lines are personal and small; a reader gets them at most four times a second.
+//! readers of that variant. So is a lobby line for all who see the same there; a reader gets lobby frames at most four
+//! times a second.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
