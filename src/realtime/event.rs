@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::{
     clock::UnixMillis,
     ids::{RoomId, Seq, UserId},
@@ -20,7 +22,7 @@ pub enum Topic {
 }
 
 /// Something that happened and is on the disk.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub enum Event {
     /// A message came.
     MessagePosted {
