@@ -5,6 +5,7 @@ use sea_orm_migration::{MigrationTrait, async_trait::async_trait};
 
 mod m20261122_000001_chat;
 mod m20261123_000002_signals;
+mod m20261124_000003_since;
 
 /// All steps, oldest first.
 pub struct Migrator;
@@ -15,6 +16,7 @@ impl MigratorTrait for Migrator {
         vec![
             Box::new(m20261122_000001_chat::Migration),
             Box::new(m20261123_000002_signals::Migration),
+            Box::new(m20261124_000003_since::Migration),
         ]
     }
 }
