@@ -19,6 +19,7 @@ pub mod body;
 mod lanes;
 pub mod messages;
 pub mod names;
+mod nodes;
 pub mod passwords;
 pub mod presence;
 pub mod privacy;
@@ -65,17 +66,14 @@ pub struct Chat {
 }
 
 impl Chat {
-    /// A chat over `store`, and its writer's task, which ends in [`Chat::close`].
+    /// A chat over `store` whose news goes over `bus`, and its writer's task, which ends in [`Chat::close`].
     ///
     /// # Errors
     /// What the administrator set cannot be read.
-    pub async fn start(store: Store, clock: Clock) -> Result<(Self, JoinHandle<()>)> {
+    pub async fn start(store: Store, clock: Clock, bus: Bus) -> Result<(Self, JoinHandle<()>)> {
         let house = House::read(&store).await?;
         let presence = Presence::new(clock.clone());
-
-        let hub = Hub::default();
-        let bus = Bus::Local(hub.clone());
-        let news = bus.clone();
+        let (hub, news) = (bus.hub().clone(), bus.clone());
         let publish = move |committed: Vec<Committed>| {
             committed.into_iter().for_each(|it| news.publish(event(it)))
         };

@@ -10,7 +10,7 @@ mod shared;
 mod wire;
 
 pub use bus::Bus;
-pub use event::{Event, Topic};
+pub use event::{Event, Topic, topics_of};
 pub use hub::{Backlog, Hub, News, Subscription, Wake};
 pub use positions::Told;
 pub use redis::{Counts, Heard, Redis, Voices};

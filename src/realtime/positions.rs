@@ -47,6 +47,11 @@ impl Positions {
             told.rev = told.rev.max(message.rev);
             told.seq = told.seq.max(message.seq);
             told.floors = told.floors.max(floors);
+            // Whoever posts has read what stands before.
+            if matches!(event, Event::MessagePosted { .. }) {
+                let seen = bounded(&mut self.seen, (message.author.id, room.id));
+                *seen = (*seen).max(message.seq);
+            }
             return is_news;
         }
         match event {

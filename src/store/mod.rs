@@ -26,6 +26,7 @@ use crate::{config::DatabaseUrl, error::Error};
 mod entity;
 pub mod membership;
 pub mod message;
+pub mod news;
 pub mod room;
 pub mod session;
 pub mod setting;

@@ -26,7 +26,12 @@ static TAKE: LazyLock<Script> = LazyLock::new(|| {
 impl Redis {
     /// Takes one of what `key` has: one each `period`, up to `burst` at once, on all nodes together. Answers how long
     /// it is until the next, if it has none; `None` when Redis does not say in time.
-    pub async fn take(&self, key: &str, period: Duration, burst: u32) -> Option<Result<(), Duration>> {
+    pub async fn take(
+        &self,
+        key: &str,
+        period: Duration,
+        burst: u32,
+    ) -> Option<Result<(), Duration>> {
         if !self.is_up() {
             return None;
         }

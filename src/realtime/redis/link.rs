@@ -40,9 +40,7 @@ pub(super) fn addresses(urls: &[String]) -> Result<Vec<ConnectionInfo>, String> 
             .map_err(|err| err.to_string())?;
         let settings = info.redis_settings().clone();
         let settings = settings.set_protocol(ProtocolVersion::RESP3);
-        Ok(info
-            .set_redis_settings(settings)
-            .set_tcp_settings(tcp()))
+        Ok(info.set_redis_settings(settings).set_tcp_settings(tcp()))
     };
     urls.iter().map(read).collect()
 }
@@ -86,7 +84,11 @@ impl Link {
                 if let Some(pushes) = pushes {
                     client = client.push_sender(move |push| pass_on(&pushes, push));
                 }
-                client.build()?.get_async_connection().await.map(Self::Cluster)
+                client
+                    .build()?
+                    .get_async_connection()
+                    .await
+                    .map(Self::Cluster)
             }
         }
     }
@@ -185,6 +187,9 @@ async fn within<T>(
 ) -> RedisResult<T> {
     match tokio::time::timeout(patience, answer).await {
         Ok(answer) => answer,
-        Err(_) => Err(RedisError::from((ErrorKind::Io, "Redis did not answer in time"))),
+        Err(_) => Err(RedisError::from((
+            ErrorKind::Io,
+            "Redis did not answer in time",
+        ))),
     }
 }

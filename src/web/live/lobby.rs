@@ -20,7 +20,7 @@ use crate::{
     domain::{receipts::Position, rooms::LobbyRoom},
     ids::{RoomId, Seq},
     realtime::{Event, News},
-    records::{Floors, Message, Room, RoomKind, Ticks},
+    records::{Floors, Message, Newest, Room, RoomKind, Ticks},
     web::{
         page,
         views::{RoomView, RowView},
@@ -186,6 +186,7 @@ impl Reader {
         match &news.event {
             Event::SessionEnded { .. }
             | Event::SessionsEnded { .. }
+            | Event::SessionsCounted { .. }
             | Event::PresenceChanged { .. }
             | Event::PrivacyChanged { .. }
             | Event::ReceiptsSwitched { .. } => {}
@@ -222,7 +223,9 @@ impl Reader {
                 newest,
             } => {
                 let mine = newest.filter(|newest| newest.author == self.user);
-                if let Some(newest) = mine {
+                // What comes from another node may be of a message before the newest.
+                let is_newest = |newest: &&Newest| newest.seq >= self.position(*room).last_seq;
+                if let Some(newest) = mine.as_ref().filter(is_newest) {
                     let floors = floors.seen_by(self.site.app.chat.sees_reads(self.privacy));
                     let ticks = Ticks::of(newest.seq, newest.audience, floors);
                     self.stale_ticks.insert(*room, ticks);

@@ -165,12 +165,18 @@ impl Reader {
     }
 
     /// Whether this news is the end of the session by which this page was opened.
-    pub fn is_signed_out_by(&self, news: &News) -> bool {
+    pub async fn is_signed_out_by(&self, news: &News) -> Result<bool> {
         let own = || Sessions::name(&self.session);
         match &news.event {
-            Event::SessionEnded { session, .. } => **session == own(),
-            Event::SessionsEnded { except, .. } => except.as_deref() != Some(&own()),
-            _ => false,
+            Event::SessionEnded { session, .. } => Ok(**session == own()),
+            Event::SessionsEnded { except, .. } => Ok(except.as_deref() != Some(&own())),
+            // It may have begun since they were counted.
+            Event::SessionsCounted { sessions, .. } => {
+                let own = own();
+                let is_gone = !sessions.iter().any(|session| **session == own);
+                Ok(is_gone && !Box::pin(self.is_signed_in()).await?)
+            }
+            _ => Ok(false),
         }
     }
 
