@@ -294,7 +294,7 @@ async fn ten_thousand(town: &Town, room: RoomId) {
     let messages = format!(
         "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10000) \
          INSERT INTO messages (room_id, seq, rev, author_id, body, key, digest, has_audience, created) \
-         SELECT {room}, i, i, {ada}, 'message ' || i, printf('%032x', i + 1000000), '', TRUE, 1 FROM n"
+         SELECT {room}, i, i, {ada}, 'message ' || i, '0000000000000000000000' || (1000000000 + i), '', TRUE, 1 FROM n"
     );
     let end = format!("UPDATE rooms SET last_seq = 10000, last_rev = 10000 WHERE id = {room}");
     let hers = format!(

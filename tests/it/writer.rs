@@ -157,6 +157,8 @@ async fn edits_deletions_and_posts_at_once_share_one_row_of_changes() {
     let people = crowd(&town, 4).await;
     let room = people[0].creates_room("General").await;
     let mut ear = people[0].listens(room, 0).await;
+    // It has caught up when it hears this: what changes from now on is told change by change.
+    ear.hears("id=\"floors\"").await;
     let busy: Vec<_> = people
         .iter()
         .cloned()

@@ -1,10 +1,10 @@
 //! Odd numbers, odd fields, odd paths: refused, and never told back.
 
 use reqwest::Method;
-use sea_orm::{ConnectionTrait, Database, DbBackend, Statement};
+use sea_orm::{ConnectionTrait, Statement};
 
 use crate::support::actor::new_key;
-use crate::support::{PASSWORD, Town};
+use crate::support::{PASSWORD, Town, databases};
 
 const ODD: [&str; 15] = [
     "0",
@@ -287,10 +287,9 @@ async fn of_two_first_accounts_at_the_same_instant_one_is_the_administrator() {
 
 /// Everybody's role as it is stored, in the order of the accounts.
 async fn roles(town: &Town) -> Vec<String> {
-    let file = town.data().join("tertulia.db");
-    let url = format!("sqlite://{}?mode=ro", file.display());
-    let database = Database::connect(url).await.expect("the database is there");
-    let query = Statement::from_string(DbBackend::Sqlite, "SELECT role FROM users ORDER BY id");
+    let database = databases::open(town.data()).await;
+    let backend = database.get_database_backend();
+    let query = Statement::from_string(backend, "SELECT role FROM users ORDER BY id");
     let rows = database
         .query_all_raw(query)
         .await

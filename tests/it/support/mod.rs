@@ -4,10 +4,12 @@
 pub mod actor;
 pub mod ask;
 pub mod browser;
+pub mod databases;
 pub mod desk;
 pub mod dice;
 pub mod focus;
 pub mod live;
+pub mod postgres;
 pub mod process;
 pub mod proxy;
 pub mod rows;
@@ -79,6 +81,8 @@ impl Town {
         };
         let listen = format!("127.0.0.1:{port}");
         let mut line = vec!["tertulia", "--listen", &listen, "--data", &folder];
+        let database = databases::flags(data.path()).await;
+        line.extend(database.iter().map(String::as_str));
         line.extend(flags);
         if !flags.contains(&"--limits") {
             line.extend(["--limits", "off"]);
@@ -180,7 +184,7 @@ impl Drop for Town {
 }
 
 /// A port that nobody listens on; the server cannot tell it when its public address is another.
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
     free.local_addr().expect("it has one").port()
 }

@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 use tokio::process::{Child, ChildStdout, Command};
 use tokio::time::timeout;
 
-use super::{PATIENCE, Person, ask};
+use super::{PATIENCE, Person, ask, databases};
 
 /// The program running with its own data; killed when dropped.
 pub struct House {
@@ -32,15 +32,20 @@ impl House {
     pub async fn opens_under(under: &[&str], listen: &str, data: &Path, flags: &[&str]) -> House {
         let folder = data.to_str().expect("a path in UTF-8");
         let place = ["--listen", listen, "--data", folder];
-        House::starts(command_under(under, &[&place, flags].concat())).await
+        House::starts(under, &[&place, flags].concat()).await
     }
 
     /// Starts `tertulia` with these arguments, and waits for the line that says where it is.
     pub async fn runs(arguments: &[&str]) -> House {
-        House::starts(command(arguments)).await
+        House::starts(&[], arguments).await
     }
 
-    async fn starts(mut command: Command) -> House {
+    async fn starts(under: &[&str], arguments: &[&str]) -> House {
+        let data = arguments.iter().position(|word| *word == "--data");
+        let data = data.expect("it is told where its data is");
+        let database = databases::flags(Path::new(arguments[data + 1])).await;
+        let database: Vec<_> = database.iter().map(String::as_str).collect();
+        let mut command = command_under(under, &[arguments, &database].concat());
         let (file, errors) = NamedTempFile::new()
             .expect("a file for its log")
             .into_parts();
@@ -185,15 +190,11 @@ impl House {
 
 /// Runs `tertulia` with these arguments to its end.
 pub async fn outcome_of(arguments: &[&str]) -> Output {
-    let run = command(arguments).output();
+    let run = command_under(&[], arguments).output();
     timeout(PATIENCE, run)
         .await
         .expect("the program ends by itself")
         .expect("the program starts")
-}
-
-fn command(arguments: &[&str]) -> Command {
-    command_under(&[], arguments)
 }
 
 fn command_under(under: &[&str], arguments: &[&str]) -> Command {

@@ -1,0 +1,99 @@
+//! Which database the servers of the tests run on: a file of SQLite's in the data directory of each, or, with
+//! `TERTULIA_TEST_DATABASE=postgres`, a database of its own on one PostgreSQL server, which is remembered there.
+
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use clap::Parser;
+use sea_orm::{Database, DatabaseConnection};
+use tempfile::TempDir;
+use tertulia::{app::App, clock::Clock, config::Config};
+use tokio::sync::OnceCell;
+
+use super::postgres::{self, Postgres};
+
+/// The server of this process, made when it is first needed; it ends with the process.
+static SERVER: OnceCell<Postgres> = OnceCell::const_new();
+/// Databases and the data directories that they belong to.
+static MADE: Mutex<Vec<(PathBuf, String)>> = Mutex::new(Vec::new());
+/// A database with all tables and nothing in them.
+const EMPTY: &str = "empty";
+
+/// Whether this run is about PostgreSQL.
+pub fn are_postgres() -> bool {
+    match std::env::var("TERTULIA_TEST_DATABASE").as_deref() {
+        Ok("postgres") => true,
+        Ok("sqlite" | "") | Err(_) => false,
+        Ok(other) => panic!("TERTULIA_TEST_DATABASE is sqlite or postgres, not {other}"),
+    }
+}
+
+/// The flags with which a server finds the database that belongs to this data directory.
+pub async fn flags(data: &Path) -> Vec<String> {
+    match are_postgres() {
+        true => vec!["--database".to_owned(), url(data).await],
+        false => Vec::new(),
+    }
+}
+
+/// Opens the database that belongs to this data directory beside the server.
+pub async fn open(data: &Path) -> DatabaseConnection {
+    if are_postgres() {
+        return postgres::open(&url(data).await).await;
+    }
+    let file = data.join("tertulia.db");
+    let opened = Database::connect(format!("sqlite://{}?mode=rw", file.display())).await;
+    opened.expect("the database is there")
+}
+
+/// A database of a test's own on the PostgreSQL server of this process, whatever the run is about.
+/// It is gone when `data` is.
+pub async fn url(data: &Path) -> String {
+    let server = SERVER.get_or_init(prepared).await;
+    let known = known(data);
+    let name = match known {
+        Some(name) => name,
+        None => create(server, data).await,
+    };
+    server.url(&name)
+}
+
+fn known(data: &Path) -> Option<String> {
+    let made = MADE.lock().expect("nobody panicked in here");
+    let mine = made.iter().find(|(path, _)| path == data);
+    mine.map(|(_, name)| name.clone())
+}
+
+/// Makes a database, after those that nobody needs any more are dropped: each takes a few megabytes.
+async fn create(server: &Postgres, data: &Path) -> String {
+    let (name, gone) = {
+        let mut made = MADE.lock().expect("nobody panicked in here");
+        let gone: Vec<_> = made.extract_if(.., |(path, _)| !path.exists()).collect();
+        static NEXT: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(1);
+        let next = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let name = format!("town_{next}");
+        made.push((data.to_owned(), name.clone()));
+        (name, gone)
+    };
+    let gone = gone.iter();
+    let mut all: Vec<_> = gone
+        .map(|(_, name)| format!("DROP DATABASE {name} WITH (FORCE)"))
+        .collect();
+    all.push(format!("CREATE DATABASE {name} TEMPLATE {EMPTY}"));
+    let all: Vec<_> = all.iter().map(String::as_str).collect();
+    server.does(&all).await;
+    name
+}
+
+/// A server with a database to copy.
+async fn prepared() -> Postgres {
+    let server = Postgres::start().await;
+    server.does(&[&format!("CREATE DATABASE {EMPTY}")]).await;
+    let data = TempDir::new().expect("a directory");
+    let folder = data.path().to_str().expect("a path in UTF-8");
+    let url = server.url(EMPTY);
+    let line = ["tertulia", "--data", folder, "--database", &url];
+    let app = App::open(Config::parse_from(line), Clock::system()).await;
+    app.expect("the tables are made").close().await;
+    server
+}

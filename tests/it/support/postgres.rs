@@ -1,0 +1,181 @@
+//! A real PostgreSQL server that belongs to the tests: its own directory, a free port, ended with this process.
+//! Knows nothing of what is kept in it.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection};
+
+use super::{PATIENCE, free_port};
+
+/// Runs the server ($@) beside itself until its own input ends, which it does when the tests' process is gone, however
+/// it went. PostgreSQL's children live in sessions of their own, so they are woken by name of their parent.
+/// `crash` ends the server as a loss of power does, and keeps its directory ($0).
+const KEEPER: &str = r#"
+"$@" >>"$0/log" 2>&1 </dev/null &
+server=$!
+read -r word
+for process in $(cat /proc/$server/task/$server/children 2>/dev/null) $server; do kill -CONT $process; done
+if [ "$word" = crash ]; then kill -QUIT $server; wait $server; exit; fi
+kill -INT $server
+wait $server
+rm -rf "$0"
+"#;
+
+/// Quick, because nobody pulls the plug on the tests' machine; what is committed survives the server's own death.
+const SETTINGS: &[&str] = &[
+    "fsync=off",
+    "full_page_writes=off",
+    "max_connections=300",
+    "shared_buffers=64MB",
+    "autovacuum=off",
+];
+
+/// A running server; dropping it ends it and deletes its directory.
+pub struct Postgres {
+    keeper: Option<Child>,
+    folder: PathBuf,
+    port: u16,
+}
+
+impl Postgres {
+    /// A new server, which answers.
+    pub async fn start() -> Postgres {
+        let folder = tempfile::TempDir::new().expect("a directory").keep();
+        let port = free_port();
+        let owner = std::fs::metadata(&folder).expect("it is there");
+        if std::os::unix::fs::MetadataExt::uid(&owner) == 0 {
+            let given = Command::new("chown").arg("postgres").arg(&folder).status();
+            assert!(given.expect("chown is there").success());
+        }
+        let mut made = tokio::process::Command::from(program("initdb"));
+        let cluster = folder.join("cluster");
+        made.args(["--no-sync", "--auth=trust", "--username=tertulia"]);
+        made.args(["--encoding=UTF8", "--locale=C.UTF-8", "--pgdata"]);
+        let made = made.arg(&cluster).output().await.expect("initdb is there");
+        let said = String::from_utf8_lossy(&made.stderr);
+        assert!(made.status.success(), "{said}");
+        let mut postgres = Postgres {
+            keeper: None,
+            folder,
+            port,
+        };
+        postgres.starts().await;
+        postgres
+    }
+
+    /// Starts the server, on the same data and port, if it was stopped; it answers then.
+    pub async fn starts(&mut self) {
+        let server = program("postgres");
+        let mut keeper = Command::new("sh");
+        keeper.args(["-c", KEEPER]).arg(&self.folder);
+        keeper.arg(server.get_program()).args(server.get_args());
+        keeper.arg("-D").arg(self.folder.join("cluster"));
+        let place = [
+            format!("port={}", self.port),
+            "listen_addresses=127.0.0.1".to_owned(),
+            format!("unix_socket_directories={}", self.folder.display()),
+        ];
+        for setting in SETTINGS.iter().map(|it| (*it).to_owned()).chain(place) {
+            keeper.arg("-c").arg(setting);
+        }
+        // What the terminal tells the tests (Ctrl-C) is not for the keeper: it ends after them.
+        std::os::unix::process::CommandExt::process_group(&mut keeper, 0);
+        keeper.stdin(Stdio::piped()).stdout(Stdio::null());
+        let keeper = keeper.stderr(Stdio::null()).spawn();
+        self.keeper = Some(keeper.expect("sh is there"));
+        let answers = open(&self.url("postgres")).await;
+        answers.close().await.expect("it was open");
+    }
+
+    /// The server dies at once, as when its machine loses power.
+    pub fn crashes(&mut self) {
+        if let Some(mut keeper) = self.keeper.take() {
+            let mut input = keeper.stdin.take().expect("its input is a pipe");
+            input.write_all(b"crash\n").expect("it reads");
+            keeper.wait().expect("it is a child of ours");
+        }
+    }
+
+    /// The server and all its processes stand still, or go on.
+    pub fn is_frozen(&self, on: bool) {
+        let signal = if on { "-STOP" } else { "-CONT" };
+        let processes = self.processes();
+        let told = Command::new("kill").arg(signal).args(&processes).status();
+        assert!(told.expect("kill is there").success(), "{processes:?}");
+    }
+
+    /// The server's own process, then those that serve its connections.
+    fn processes(&self) -> Vec<String> {
+        let file = self.folder.join("cluster/postmaster.pid");
+        let lines = std::fs::read_to_string(file).expect("it runs");
+        let server = lines.lines().next().expect("its process").to_owned();
+        let children = format!("/proc/{server}/task/{server}/children");
+        let children = std::fs::read_to_string(children).unwrap_or_default();
+        let children = children.split_whitespace().map(str::to_owned);
+        [server].into_iter().chain(children).collect()
+    }
+
+    /// Where a database of this name is.
+    pub fn url(&self, name: &str) -> String {
+        format!("postgres://tertulia@127.0.0.1:{}/{name}", self.port)
+    }
+
+    /// The port it listens on.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Runs statements that concern whole databases.
+    pub async fn does(&self, statements: &[&str]) {
+        let database = open(&self.url("postgres")).await;
+        for sql in statements {
+            let done = database.execute_unprepared(sql).await;
+            done.unwrap_or_else(|error| panic!("{sql}: {error}"));
+        }
+        database.close().await.expect("it was open");
+    }
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        // Its input ends, and it cleans up.
+        if let Some(mut keeper) = self.keeper.take() {
+            drop(keeper.stdin.take());
+            let _ = keeper.wait();
+        }
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// A connection to the database at this URL, as soon as its server answers.
+pub async fn open(url: &str) -> DatabaseConnection {
+    let mut options = ConnectOptions::new(url);
+    options.max_connections(1).sqlx_logging(false);
+    options.acquire_timeout(PATIENCE);
+    let opened = Database::connect(options).await;
+    opened.unwrap_or_else(|error| panic!("{url}: {error}"))
+}
+
+/// One of PostgreSQL's programs; it refuses to run as root, so it runs as its own user then.
+fn program(name: &str) -> Command {
+    let file = newest().join(name);
+    let is_root = Path::new("/root").read_dir().is_ok();
+    if !is_root {
+        return Command::new(file);
+    }
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid=postgres", "--regid=postgres", "--init-groups"]);
+    command.arg(file);
+    command
+}
+
+/// Where Debian keeps the programs of the newest PostgreSQL; elsewhere they are found by their names.
+fn newest() -> PathBuf {
+    let versions = std::fs::read_dir("/usr/lib/postgresql");
+    let versions = versions.into_iter().flatten().flatten();
+    let number = |folder: &PathBuf| folder.file_name()?.to_str()?.parse::<u32>().ok();
+    let newest = versions.map(|it| it.path()).max_by_key(number);
+    newest.map_or_else(PathBuf::new, |it| it.join("bin"))
+}
