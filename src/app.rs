@@ -115,7 +115,7 @@ async fn join(
     }
     let house = store.house().await;
     let house = house.map_err(|err| StartError(format!("cannot read the database: {err}")))?;
-    let node = NodeId(format!("{}-{:04x}", host_name(), rand::random::<u16>()).into());
+    let node = NodeId(format!("{}-{:08x}", host_name(), rand::random::<u32>()).into());
     Redis::new(&config.redis, (node, house), Hub::joined()).map_err(StartError)
 }
 

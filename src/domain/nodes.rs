@@ -48,6 +48,11 @@ struct Look {
 }
 
 impl Chat {
+    /// Whether this node hears others at once; nothing where it is alone.
+    pub fn hears_nodes(&self) -> Option<bool> {
+        self.bus.redis().map(Redis::is_up)
+    }
+
     /// Tells those who listen here what other nodes say. Ends when `stopping` is cancelled.
     pub async fn hear_nodes(
         self,

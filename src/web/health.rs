@@ -29,7 +29,12 @@ pub async fn readyz(Data(site): Data<&Arc<Site>>) -> Response {
     } else {
         StatusCode::SERVICE_UNAVAILABLE
     };
-    let state = serde_json::json!({ "ready": ready, "draining": draining, "database": database });
+    let mut state =
+        serde_json::json!({ "ready": ready, "draining": draining, "database": database });
+    if let Some(is_up) = site.app.chat.hears_nodes() {
+        // Without Redis everything works, a little later: it is no reason to send people elsewhere.
+        state["redis"] = if is_up { "ok" } else { "degraded" }.into();
+    }
     Response::builder()
         .status(status)
         .content_type("application/json")

@@ -4,6 +4,7 @@
 pub mod actor;
 pub mod ask;
 pub mod browser;
+pub mod cluster;
 pub mod databases;
 pub mod desk;
 pub mod dice;
@@ -12,6 +13,7 @@ pub mod live;
 pub mod postgres;
 pub mod process;
 pub mod proxy;
+pub mod redis;
 pub mod rows;
 pub mod scripts;
 pub mod sight;
@@ -81,7 +83,10 @@ impl Town {
         };
         let listen = format!("127.0.0.1:{port}");
         let mut line = vec!["tertulia", "--listen", &listen, "--data", &folder];
-        let database = databases::flags(data.path()).await;
+        let database = match flags.contains(&"--database") {
+            true => Vec::new(),
+            false => databases::flags(data.path()).await,
+        };
         line.extend(database.iter().map(String::as_str));
         line.extend(flags);
         if !flags.contains(&"--limits") {

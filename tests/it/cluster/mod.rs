@@ -1,0 +1,3 @@
+//! Several nodes, one chat.
+
+mod live;
