@@ -48,9 +48,9 @@ struct Look {
 }
 
 impl Chat {
-    /// Whether this node hears others at once; nothing where it is alone.
-    pub fn hears_nodes(&self) -> Option<bool> {
-        self.bus.redis().map(Redis::is_up)
+    /// The way to other nodes, if there may be any.
+    pub fn redis(&self) -> Option<&Redis> {
+        self.bus.redis()
     }
 
     /// Tells those who listen here what other nodes say. Ends when `stopping` is cancelled.

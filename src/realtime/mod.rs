@@ -13,6 +13,6 @@ pub use bus::Bus;
 pub use event::{Event, Topic, topics_of};
 pub use hub::{Backlog, Hub, News, Subscription, Wake};
 pub use positions::Told;
-pub use redis::{Counts, Heard, Redis, Voices};
+pub use redis::{Counts, Heard, Pace, Redis, Voices};
 pub use shared::Shared;
 pub use wire::{NodeId, NodeWord};

@@ -9,7 +9,8 @@ use super::Redis;
 /// How long somebody waits for Redis at most before their node counts by itself.
 const PATIENCE: Duration = Duration::from_millis(5);
 
-/// When the next one is due, kept until then. Answers how many milliseconds are missing, 0 if none.
+/// When the next one is due, kept until then. Answers how many milliseconds are missing, 0 if none; takes one only if
+/// it is told to.
 static TAKE: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         "local time = redis.call('TIME') \
@@ -18,29 +19,41 @@ static TAKE: LazyLock<Script> = LazyLock::new(|| {
          local due = math.max(tonumber(redis.call('GET', KEYS[1]) or now), now) \
          local missing = due - now - period * (burst - 1) \
          if missing > 0 then return missing end \
-         redis.call('SET', KEYS[1], due + period, 'PX', due + period - now) \
+         if ARGV[3] == 'take' then redis.call('SET', KEYS[1], due + period, 'PX', due + period - now) end \
          return 0",
     )
 });
 
+/// One each `period`, and up to `burst` at once, for everybody who is counted under the same key.
+#[derive(Debug, Clone, Copy)]
+pub struct Pace {
+    /// How far they are apart in the long run; whole milliseconds.
+    pub period: Duration,
+    /// How many can be had at once after a rest.
+    pub burst: u32,
+}
+
 impl Redis {
-    /// Takes one of what `key` has: one each `period`, up to `burst` at once, on all nodes together. Answers how long
-    /// it is until the next, if it has none; `None` when Redis does not say in time.
-    pub async fn take(
-        &self,
-        key: &str,
-        period: Duration,
-        burst: u32,
-    ) -> Option<Result<(), Duration>> {
+    /// Takes one of what `key` has, on all nodes together. Answers how long it is until the next, if it has none;
+    /// `None` when Redis does not say in time.
+    pub async fn take(&self, key: &str, pace: Pace) -> Option<Result<(), Duration>> {
+        self.count(key, pace, "take").await
+    }
+
+    /// Whether `key` has one, as [`Redis::take`], without taking it.
+    pub async fn peek(&self, key: &str, pace: Pace) -> Option<Result<(), Duration>> {
+        self.count(key, pace, "peek").await
+    }
+
+    async fn count(&self, key: &str, pace: Pace, what: &str) -> Option<Result<(), Duration>> {
         if !self.is_up() {
             return None;
         }
         let key = format!("tertulia:{}:limit:{key}", self.0.house);
-        let period = u64::try_from(period.as_millis()).unwrap_or(u64::MAX);
+        let period = u64::try_from(pace.period.as_millis()).unwrap_or(u64::MAX);
         let mut call = TAKE.key(key);
-        call.arg(period).arg(burst);
-        let missing = self.line().await.call(&call, PATIENCE).await;
-        match missing {
+        call.arg(period).arg(pace.burst).arg(what);
+        match self.line().await.call(&call, PATIENCE).await {
             Ok(0) => Some(Ok(())),
             Ok(missing) => Some(Err(Duration::from_millis(missing))),
             Err(err) => {

@@ -23,6 +23,7 @@ use super::{
     Event, Hub, Topic,
     wire::{Channel, NodeId, NodeWord, Word},
 };
+pub use limits::Pace;
 use link::Link;
 
 mod limits;

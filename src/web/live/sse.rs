@@ -61,12 +61,12 @@ impl Fields for Received {
 
 /// Everything before the question has been received. An answer to a question that nobody asks any more changes nothing.
 #[handler]
-pub fn received(
+pub async fn received(
     Data(site): Data<&Arc<Site>>,
     user: CurrentUser,
     Form(form): Form<Received>,
 ) -> Result<StatusCode, Problem> {
-    site.limits.receipt(user.id())?;
+    site.limits.receipt(user.id()).await?;
     site.connections
         .received(user.id(), form.connection, form.number);
     Ok(StatusCode::NO_CONTENT)
