@@ -19,6 +19,7 @@ pub mod body;
 mod lanes;
 pub mod messages;
 pub mod names;
+mod neighbours;
 mod nodes;
 pub mod passwords;
 pub mod presence;
@@ -29,6 +30,7 @@ pub mod typing;
 
 use lanes::Lanes;
 use messages::Missed;
+use neighbours::Neighbours;
 use passwords::Passwords;
 use presence::Presence;
 use privacy::House;
@@ -60,6 +62,7 @@ pub struct Chat {
     presence: Presence,
     typing: Typing,
     house: House,
+    neighbours: Neighbours,
     missed: Arc<WhatWasMissed>,
     /// How many who come back may look up what concerns them alone at the same time.
     turns: Arc<Semaphore>,
@@ -92,6 +95,7 @@ impl Chat {
             presence,
             typing: Typing::default(),
             house,
+            neighbours: Neighbours::default(),
             missed: Arc::default(),
             turns: Arc::new(Semaphore::new(TURNS)),
         };

@@ -17,7 +17,7 @@ use crate::{
     clock::UnixMillis,
     error::Result,
     ids::{Rev, UserId},
-    realtime::{Event, Heard, Redis, Told, topics_of},
+    realtime::{Event, Heard, NodeWord, Redis, Told, topics_of},
     records::{Message, Privacy, Room, RoomKind},
     store::news::{MembershipNow, RoomNow},
 };
@@ -66,6 +66,9 @@ impl Chat {
                     self.apply(&event);
                     self.hub.deliver_to(&[topic], event);
                 }
+                Heard::Node(_, NodeWord::Lost) => redis.look(),
+                Heard::Node(_, NodeWord::WhoIsThere) => self.neighbours.is_asked(),
+                Heard::Node(from, NodeWord::Connected(told)) => self.neighbours.hear(from, told),
                 Heard::Node(from, word) => self.presence.hear(&redis, from, &word),
             }
         }

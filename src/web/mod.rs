@@ -213,6 +213,7 @@ impl Server {
         site.app.tasks.spawn(forget_quiet(site.clone()));
         site.app.tasks.spawn(prepare(site.clone()));
         site.app.tasks.spawn(admin::keep_samples(site.clone()));
+        site.app.tasks.spawn(admin::answer_neighbours(site.clone()));
         let drained = drain(site.clone(), stop);
         let server = poem::Server::new_with_acceptor(door);
         let served = server

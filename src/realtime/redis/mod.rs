@@ -158,6 +158,11 @@ impl Redis {
         self.0.missed.notified().await;
     }
 
+    /// Notes that something may have been missed.
+    pub fn look(&self) {
+        self.0.missed.notify_one();
+    }
+
     /// Tells `event` to the listeners here, then to those of other nodes, for whom it may be lost.
     pub(super) fn publish(&self, event: Event) {
         let topics = event.topics();

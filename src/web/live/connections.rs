@@ -11,6 +11,7 @@ use std::{
     time::Duration,
 };
 
+use serde::{Deserialize, Serialize};
 use tokio::{sync::Notify, time::Instant};
 use tower_sessions::session::Id;
 
@@ -31,7 +32,7 @@ const APART: Duration = Duration::from_millis(5);
 const LONGEST_SPREAD: Duration = Duration::from_secs(10);
 
 /// How news reaches a page.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Transport {
     /// Over a WebSocket.
     WebSocket,
@@ -40,6 +41,9 @@ pub enum Transport {
 }
 
 impl Transport {
+    /// Every one there is.
+    pub const ALL: [Self; 2] = [Self::WebSocket, Self::Sse];
+
     /// As logs, metrics and tables spell it.
     pub fn as_str(self) -> &'static str {
         match self {

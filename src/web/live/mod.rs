@@ -34,12 +34,14 @@ mod frames;
 mod lobby;
 mod presence;
 pub mod sse;
+mod survey;
 mod totals;
 mod typing;
 pub mod websocket;
 
 use connections::Connection;
-pub use connections::{Connections, Facts, Transport};
+pub use connections::{Connections, Transport};
+pub use survey::{Line, Survey};
 pub use totals::{SAMPLE, SAMPLES, Totals};
 
 use frames::{DayName, DaysFrame, FloorsFrame, Resync};
