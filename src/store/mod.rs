@@ -63,8 +63,10 @@ impl Store {
             }
             DatabaseUrl::Postgres(url) => {
                 schema::bring_up_to_date_together(url).await?;
-                let write = connect(postgres::options(url, postgres::WRITERS)).await?;
-                let read = connect(postgres::options(url, postgres::READERS)).await?;
+                let suspicion = postgres::Suspicion::default();
+                let write = postgres::options(url, postgres::WRITERS, &suspicion);
+                let read = postgres::options(url, postgres::READERS, &suspicion);
+                let (write, read) = (connect(write).await?, connect(read).await?);
                 (write, read)
             }
         };

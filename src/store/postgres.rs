@@ -3,7 +3,10 @@
 //! No part of it may keep anybody waiting for more than a few seconds: the server ends what takes too long, and a
 //! server that does not answer at all loses its connections. A node that stands still loses its locks.
 
-use std::time::Duration;
+use std::{
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
 
 use sea_orm::{
     ConnectOptions,
@@ -22,6 +25,8 @@ pub(super) const READERS: u32 = 8;
 const ACQUIRE: Duration = Duration::from_secs(3);
 /// How long a connection may rest before it is asked whether it still stands.
 const RESTED: Duration = Duration::from_secs(1);
+/// How long all connections are asked first once one was found broken.
+const SUSPICIOUS: Duration = Duration::from_secs(30);
 /// How long it has for the answer.
 const ANSWER: Duration = Duration::from_secs(2);
 /// A connection is replaced after so long: servers and their addresses change.
@@ -40,9 +45,37 @@ const SETTINGS: [(&str, &str); 7] = [
     ("tcp_keepalives_count", "3"),
 ];
 
+/// When a connection was last found broken. The others may be so too: each is asked before it is used, for a while.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Suspicion(Arc<Mutex<Option<Instant>>>);
+
+impl Suspicion {
+    fn is_on(&self) -> bool {
+        let last = *self.0.lock().expect("nobody panics in here");
+        last.is_some_and(|last| last.elapsed() < SUSPICIOUS)
+    }
+
+    async fn stands(&self, connection: &mut sqlx::PgConnection) -> bool {
+        let stands = matches!(timeout(ANSWER, connection.ping()).await, Ok(Ok(())));
+        if !stands {
+            *self.0.lock().expect("nobody panics in here") = Some(Instant::now());
+        }
+        stands
+    }
+
+    /// An error, and not only "no", because then the pool does not wait for a farewell either.
+    async fn released(&self, connection: &mut sqlx::PgConnection) -> Result<bool, sqlx::Error> {
+        match self.stands(connection).await {
+            true => Ok(true),
+            false => Err(sqlx::Error::WorkerCrashed),
+        }
+    }
+}
+
 /// Connections for serving.
-pub(super) fn options(url: &str, connections: u32) -> ConnectOptions {
+pub(super) fn options(url: &str, connections: u32, suspicion: &Suspicion) -> ConnectOptions {
     let mut options = plain(url, connections);
+    let (on_acquire, on_release) = (suspicion.clone(), suspicion.clone());
     options
         .acquire_timeout(ACQUIRE)
         .max_lifetime(LIFETIME)
@@ -51,12 +84,18 @@ pub(super) fn options(url: &str, connections: u32) -> ConnectOptions {
                 .statement_cache_capacity(STATEMENTS)
                 .options(SETTINGS)
         })
-        .map_sqlx_postgres_before_acquire(|connection, rest| {
-            Box::pin(async move { Ok(rest.idle_for < RESTED || stands(connection).await) })
+        .map_sqlx_postgres_before_acquire(move |connection, rest| {
+            let is_doubtful = rest.idle_for >= RESTED || on_acquire.is_on();
+            let suspicion = on_acquire.clone();
+            Box::pin(async move { Ok(!is_doubtful || suspicion.stands(connection).await) })
         })
         // A statement that nobody waits for any more may never be answered; its connection must not wait for it.
-        .map_sqlx_postgres_pool_opts(|pool| {
-            pool.after_release(|connection, _| Box::pin(async { released(connection).await }))
+        .map_sqlx_postgres_pool_opts(move |pool| {
+            let suspicion = on_release.clone();
+            pool.after_release(move |connection, _| {
+                let suspicion = suspicion.clone();
+                Box::pin(async move { suspicion.released(connection).await })
+            })
         });
     options
 }
@@ -66,18 +105,6 @@ pub(super) fn plain(url: &str, connections: u32) -> ConnectOptions {
     let mut options = ConnectOptions::new(url.replacen("postgresql://", "postgres://", 1));
     quiet(&mut options, connections);
     options
-}
-
-async fn stands(connection: &mut sqlx::PgConnection) -> bool {
-    matches!(timeout(ANSWER, connection.ping()).await, Ok(Ok(())))
-}
-
-/// An error, and not only "no", because then the pool does not wait for a farewell either.
-async fn released(connection: &mut sqlx::PgConnection) -> Result<bool, sqlx::Error> {
-    match stands(connection).await {
-        true => Ok(true),
-        false => Err(sqlx::Error::WorkerCrashed),
-    }
 }
 
 /// Lost connections (08), serialization failures and deadlocks (40), no resources, among them the disk (53), stopping,
