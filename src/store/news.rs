@@ -107,11 +107,6 @@ FROM users u LEFT JOIN sessions s ON s.user_id = u.id AND s.expires > $2 AND u.b
 WHERE u.id = ANY(string_to_array($1, ',')::bigint[]) ORDER BY u.id, s.id";
 
 impl Store {
-    /// Whether other processes may write to the same database.
-    pub fn is_shared(&self) -> bool {
-        self.read.get_database_backend() == sea_orm::DbBackend::Postgres
-    }
-
     /// What time it is for the database.
     pub async fn now(&self) -> Result<UnixMillis> {
         let sql = "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)";

@@ -14,6 +14,8 @@ mod history;
 mod info;
 mod live;
 mod messages;
+mod nodes;
+mod outages;
 mod pages;
 mod presence;
 mod privacy;

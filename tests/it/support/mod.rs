@@ -83,10 +83,7 @@ impl Town {
         };
         let listen = format!("127.0.0.1:{port}");
         let mut line = vec!["tertulia", "--listen", &listen, "--data", &folder];
-        let database = match flags.contains(&"--database") {
-            true => Vec::new(),
-            false => databases::flags(data.path()).await,
-        };
+        let database = databases::flags(data.path(), flags).await;
         line.extend(database.iter().map(String::as_str));
         line.extend(flags);
         if !flags.contains(&"--limits") {
