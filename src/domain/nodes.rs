@@ -27,8 +27,10 @@ const CALM: Duration = Duration::from_secs(5);
 const ALERT: Duration = Duration::from_millis(600);
 /// How far apart two looks are at least.
 const APART: Duration = Duration::from_millis(200);
-/// How often it is looked who is still signed in: they are out within five seconds.
-const SESSIONS: Duration = Duration::from_secs(3);
+/// How often it is looked who is still signed in while other nodes are heard, and while they are not: then people are
+/// out within five seconds, too.
+const CALM_SESSIONS: Duration = Duration::from_secs(15);
+const ALERT_SESSIONS: Duration = Duration::from_secs(3);
 /// How far back each look goes behind the last one that worked: clocks differ, and a commit takes its time.
 const BEHIND: Duration = Duration::from_secs(30);
 /// How far the clocks of two machines should not be apart.
@@ -42,9 +44,28 @@ const FEW: u32 = 50;
 /// What is known from the last look.
 struct Look {
     since: UnixMillis,
+    /// Whether other nodes were heard.
+    was_up: bool,
     sessions_at: Option<Instant>,
     /// The sessions that were last told, and what people let others see.
     known: HashMap<UserId, (Arc<[Arc<str>]>, Privacy)>,
+}
+
+impl Look {
+    /// Other nodes are heard now, or not. What was said around a change may be lost.
+    fn turn(&mut self, is_up: bool) {
+        if std::mem::replace(&mut self.was_up, is_up) != is_up {
+            self.sessions_at = None;
+        }
+    }
+
+    fn is_time_for_sessions(&self) -> bool {
+        let pace = match self.was_up {
+            true => CALM_SESSIONS,
+            false => ALERT_SESSIONS,
+        };
+        self.sessions_at.is_none_or(|at| at.elapsed() >= pace)
+    }
 }
 
 impl Chat {
@@ -89,6 +110,7 @@ impl Chat {
     pub async fn look_for_news(self, redis: Redis, stopping: CancellationToken) {
         let mut look = Look {
             since: self.clock.now().minus(BEHIND),
+            was_up: false,
             sessions_at: None,
             known: HashMap::new(),
         };
@@ -98,6 +120,7 @@ impl Chat {
                 let pace = if redis.is_up() { CALM } else { ALERT };
                 // Both ways on it is time to look.
                 let _ = timeout(pace, redis.missed()).await;
+                look.turn(redis.is_up());
                 if let Err(err) = self.look(&mut look).await {
                     tracing::debug!(error = %err, "what other nodes did is not known yet");
                 }
@@ -136,10 +159,10 @@ impl Chat {
                 self.tell_membership(&membership);
             }
         }
-        if look.sessions_at.is_none_or(|at| at.elapsed() >= SESSIONS) {
-            look.sessions_at = Some(Instant::now());
+        if look.is_time_for_sessions() {
             self.tell_standings(look, &people, started).await?;
             self.tell_house().await?;
+            look.sessions_at = Some(Instant::now());
         }
         look.since = started.minus(BEHIND);
         Ok(())

@@ -30,12 +30,20 @@ impl Redis {
             match taken {
                 Ok(()) => {
                     self.0.counts.published.fetch_add(count as u64, Relaxed);
+                    self.own_up();
                 }
                 Err(err) => {
                     tracing::debug!(error = %err, count, "words for other nodes were lost");
                     self.lose(count);
                 }
             }
+        }
+    }
+
+    /// Says that words were lost before, if any were.
+    pub(super) fn own_up(&self) {
+        if self.0.owes.swap(false, Relaxed) {
+            self.tell(NodeWord::Lost);
         }
     }
 

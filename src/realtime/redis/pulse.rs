@@ -1,6 +1,6 @@
 //! Whether the way works: a node says something to itself again and again, and hears it, or not.
 
-use std::{sync::atomic::Ordering::Relaxed, time::Duration};
+use std::time::Duration;
 
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
@@ -56,8 +56,6 @@ impl Redis {
             return;
         }
         tracing::info!("Redis answers: other nodes are heard at once");
-        if self.0.owes.swap(false, Relaxed) {
-            self.tell(NodeWord::Lost);
-        }
+        self.own_up();
     }
 }
