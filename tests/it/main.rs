@@ -13,6 +13,7 @@ mod history;
 mod info;
 mod live;
 mod messages;
+mod moving;
 mod nodes;
 mod outages;
 mod pages;
