@@ -19,6 +19,7 @@ use tokio::time::timeout;
 
 use crate::{config::DatabaseUrl, error::Error};
 
+pub mod copy;
 mod entity;
 mod locks;
 pub mod membership;

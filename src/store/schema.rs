@@ -36,8 +36,8 @@ pub(super) async fn bring_up_to_date_together(url: &str) -> Result<(), String> {
     done
 }
 
-/// The server frees the lock with the connection, so it is not left behind by a node that dies.
-async fn lock(db: &DatabaseConnection) -> Result<(), String> {
+/// Takes the lock, or waits for it. The server frees it with the connection, so it is not left behind by a node that dies.
+pub(super) async fn lock(db: &DatabaseConnection) -> Result<(), String> {
     let begun = Instant::now();
     let mut is_first = true;
     loop {
@@ -72,9 +72,18 @@ async fn lock(db: &DatabaseConnection) -> Result<(), String> {
 /// # Errors
 /// A sentence for the operator.
 pub(super) async fn bring_up_to_date(db: &DatabaseConnection) -> Result<(), String> {
-    let failed = |err: DbErr| format!("cannot bring the database up to date: {err}");
+    is_up_to_date(db).await?;
+    Migrator::up(db, None).await.map_err(not_done)
+}
+
+/// Whether the database has taken all steps that this program knows.
+///
+/// # Errors
+/// A sentence for the operator: it has taken others, or does not say.
+pub(super) async fn is_up_to_date(db: &DatabaseConnection) -> Result<bool, String> {
     let known = Migrator::get_migration_files();
-    for step in taken(db).await.map_err(failed)? {
+    let taken = taken(db).await.map_err(not_done)?;
+    for step in &taken {
         if !known.iter().any(|it| it.name() == step) {
             return Err(format!(
                 "this database belongs to a newer version of Tertulia (it has taken the step {step}): start that \
@@ -82,7 +91,11 @@ pub(super) async fn bring_up_to_date(db: &DatabaseConnection) -> Result<(), Stri
             ));
         }
     }
-    Migrator::up(db, None).await.map_err(failed)
+    Ok(taken.len() == known.len())
+}
+
+fn not_done(err: DbErr) -> String {
+    format!("cannot bring the database up to date: {err}")
 }
 
 #[derive(FromQueryResult)]

@@ -14,6 +14,7 @@ mod history;
 mod info;
 mod live;
 mod messages;
+mod moving;
 mod nodes;
 mod outages;
 mod pages;

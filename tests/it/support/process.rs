@@ -197,6 +197,13 @@ pub async fn outcome_of(arguments: &[&str]) -> Output {
         .expect("the program starts")
 }
 
+/// Starts `tertulia` with these arguments, and lets it run.
+pub fn spawned(arguments: &[&str]) -> Child {
+    let mut command = command_under(&[], arguments);
+    let started = command.stdout(Stdio::piped()).spawn();
+    started.expect("the program starts")
+}
+
 fn command_under(under: &[&str], arguments: &[&str]) -> Command {
     let line = [under, &[env!("CARGO_BIN_EXE_tertulia")], arguments].concat();
     let (program, arguments) = line.split_first().expect("a program");
