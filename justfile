@@ -21,8 +21,8 @@ test *filter: _deps
     TERTULIA_TEST_DATABASE=postgres cargo test --test it {{ filter }} -- {{ not_on_postgres }}
     @{{ if filter == "" { quote(just_executable()) + " lint" } else { "true" } }}
 
-# Files, sockets, framing and source; the long fault run; what a page does once it has its frames.
-not_on_postgres := "--skip tidy:: --skip storage:: --skip wire:: --skip safety::doors:: --skip faults:: --skip browser:: --skip browser_live:: --skip browser_outbox:: --skip browser_signals::"
+# Source, files, framing; tests that start PostgreSQL anyway; the long fault run; what a page does once it has its frames.
+not_on_postgres := "--skip tidy:: --skip nodes:: --skip outages:: --skip moving:: --skip storage:: --skip wire:: --skip safety::doors:: --skip faults:: --skip browser:: --skip browser_live:: --skip browser_outbox:: --skip browser_signals::"
 
 # Break everything at random while people talk, for so many minutes (TERTULIA_FAULTS_SEED repeats a run)
 soak minutes="10":

@@ -28,6 +28,24 @@ pub enum Command {
     Serve(Config),
     /// Serve a chat filled with demo people, rooms and a few days of talk, in ./demo-data
     Demo(Config),
+    /// Move everything from one database into another that is empty; the old one is only read
+    Move(MoveConfig),
+}
+
+/// From where to where everything is moved.
+#[derive(Debug, Clone, Args)]
+pub struct MoveConfig {
+    /// Database that has everything; no server may be running on it
+    #[arg(long, value_name = "URL")]
+    pub from: DatabaseUrl,
+
+    /// Empty database
+    #[arg(long, value_name = "URL")]
+    pub to: DatabaseUrl,
+
+    /// How log lines look
+    #[command(flatten)]
+    pub log: LogConfig,
 }
 
 /// Everything that can be set.
@@ -130,6 +148,26 @@ pub enum DatabaseUrl {
     Sqlite(PathBuf),
     /// A PostgreSQL server, as its URL.
     Postgres(String),
+}
+
+/// Without the password.
+impl std::fmt::Display for DatabaseUrl {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Sqlite(file) => write!(f, "sqlite://{}", file.display()),
+            Self::Postgres(url) => {
+                let (scheme, rest) = url.split_once("://").unwrap_or(("postgres", url));
+                let rest = rest.split_once('?').map_or(rest, |(place, _)| place);
+                match rest.rsplit_once('@') {
+                    Some((person, place)) => {
+                        let name = person.split(':').next().unwrap_or_default();
+                        write!(f, "{scheme}://{name}@{place}")
+                    }
+                    None => write!(f, "{scheme}://{rest}"),
+                }
+            }
+        }
+    }
 }
 
 impl FromStr for DatabaseUrl {

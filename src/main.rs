@@ -8,7 +8,7 @@ use tertulia::{
     app::{App, StartError},
     clock::Clock,
     config::{Cli, Command, Config},
-    demo, telemetry,
+    demo, moving, telemetry,
     web::Server,
 };
 use tokio::signal::unix::{SignalKind, signal};
@@ -19,10 +19,18 @@ fn main() -> ExitCode {
     let (config, is_demo) = match cli.command {
         Some(Command::Demo(config)) => (demo::config(config), true),
         Some(Command::Serve(config)) => (config, false),
+        Some(Command::Move(config)) => {
+            telemetry::start(&config.log);
+            return run(moving::run(&config));
+        }
         None => (cli.config, false),
     };
     telemetry::start(&config.log);
     allow_many_files();
+    run(serve(config, is_demo))
+}
+
+fn run(work: impl Future<Output = Result<(), StartError>>) -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -30,7 +38,7 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(err) => return refuse(&format!("cannot start: {err}")),
     };
-    match runtime.block_on(serve(config, is_demo)) {
+    match runtime.block_on(work) {
         Ok(()) => ExitCode::SUCCESS,
         Err(StartError(words)) => refuse(&words),
     }

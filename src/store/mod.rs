@@ -4,9 +4,6 @@
 //! the one [`Writer`]; everything else that writes uses the same single connection, so SQLite never sees two writers.
 
 use std::{
-    fs,
-    os::unix::fs::DirBuilderExt as _,
-    path::Path,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -14,38 +11,39 @@ use std::{
     time::Duration,
 };
 
-use migrations::{Migrator, MigratorTrait};
 use sea_orm::{
-    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbErr, RuntimeErr, SqlErr,
-    Statement, Value,
-    sqlx::{self, Connection as _, sqlite::SqliteJournalMode, sqlite::SqliteSynchronous},
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, DbErr, RuntimeErr,
+    SqlErr, Statement, Value, sqlx,
 };
+use tokio::time::timeout;
 
 use crate::{config::DatabaseUrl, error::Error};
 
+pub mod copy;
 mod entity;
+mod locks;
 pub mod membership;
 pub mod message;
+<<<<<<< HEAD
 pub mod news;
+=======
+mod postgres;
+>>>>>>> pg
 pub mod room;
+mod schema;
 pub mod session;
 pub mod setting;
+mod sqlite;
 mod trail;
 pub mod user;
 mod writer;
 
 pub use writer::{Change, Committed, NewMessage, Write, Writer, Written};
 
-/// How many read-only connections SQLite gets; reads are short, and two cores serve them.
-const SQLITE_READERS: u32 = 4;
-/// How many connections a PostgreSQL server is asked for, the writer's own not counted.
-const POSTGRES_READERS: u32 = 8;
-/// How many rows SQLite's thread may be ahead of who reads them: a whole lobby, so that the two rarely wait in turns.
-const ROWS: usize = 1024;
-/// How long a statement waits for another process that has locked the database file.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(4);
+/// How long the database has to show that it answers.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(4);
 
-/// The database: one connection that writes, several that only read.
+/// The database: connections that write (one for SQLite), several that only read.
 #[derive(Debug, Clone)]
 pub struct Store {
     write: DatabaseConnection,
@@ -59,31 +57,22 @@ impl Store {
     /// # Errors
     /// A sentence for the operator: the directory cannot be made, the server does not answer, a migration failed.
     pub async fn open(url: &DatabaseUrl) -> Result<Self, String> {
-        let failed = |err: DbErr| format!("cannot open the database: {err}");
         let doubtful = Arc::new(AtomicBool::new(false));
         let (write, read) = match url {
             DatabaseUrl::Sqlite(file) => {
-                make_room_for(file)?;
-                let write = Database::connect(sqlite(file, 1, Some(doubtful.clone())))
-                    .await
-                    .map_err(failed)?;
-                migrate(&write).await?;
-                (
-                    write,
-                    Database::connect(sqlite(file, SQLITE_READERS, None))
-                        .await
-                        .map_err(failed)?,
-                )
+                sqlite::make_room_for(file)?;
+                let write = connect(sqlite::options(file, 1, Some(doubtful.clone()))).await?;
+                schema::bring_up_to_date(&write).await?;
+                let read = connect(sqlite::options(file, sqlite::READERS, None)).await?;
+                (write, read)
             }
             DatabaseUrl::Postgres(url) => {
-                let write = Database::connect(postgres(url, 1)).await.map_err(failed)?;
-                migrate(&write).await?;
-                (
-                    write,
-                    Database::connect(postgres(url, POSTGRES_READERS))
-                        .await
-                        .map_err(failed)?,
-                )
+                schema::bring_up_to_date_together(url).await?;
+                let suspicion = postgres::Suspicion::default();
+                let write = postgres::options(url, postgres::WRITERS, &suspicion);
+                let read = postgres::options(url, postgres::READERS, &suspicion);
+                let (write, read) = (connect(write).await?, connect(read).await?);
+                (write, read)
             }
         };
         Ok(Self {
@@ -104,11 +93,16 @@ impl Store {
     /// # Errors
     /// `Unavailable` when it does not.
     pub async fn ping(&self) -> Result<(), Error> {
-        self.read
-            .execute_unprepared("SELECT 1")
-            .await
-            .map_err(failure)?;
-        Ok(())
+        let asked = self.read.execute_unprepared("SELECT 1");
+        match timeout(SIGN_OF_LIFE, asked).await {
+            Ok(answered) => answered.map(|_| ()).map_err(failure),
+            Err(_) => Err(Error::Unavailable("the database does not answer".into())),
+        }
+    }
+
+    /// Whether several nodes may write to the same database, so that each has to mind the others.
+    fn is_shared(&self) -> bool {
+        self.write.get_database_backend() == DbBackend::Postgres
     }
 
     /// Closes all connections; SQLite folds its write-ahead log into the file.
@@ -120,63 +114,12 @@ impl Store {
     }
 }
 
-/// What people say to each other is in there: only the operator's own account may look into a directory made here.
-fn make_room_for(file: &Path) -> Result<(), String> {
-    let Some(dir) = file.parent().filter(|dir| !dir.as_os_str().is_empty()) else {
-        return Ok(());
-    };
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(dir)
-        .map_err(|err| format!("cannot create the directory {}: {err}", dir.display()))
+async fn connect(options: ConnectOptions) -> Result<DatabaseConnection, String> {
+    Database::connect(options).await.map_err(not_opened)
 }
 
-async fn migrate(db: &DatabaseConnection) -> Result<(), String> {
-    Migrator::up(db, None)
-        .await
-        .map_err(|err| format!("cannot bring the database up to date: {err}"))
-}
-
-/// Every commit reaches the disk before it is answered (`synchronous = FULL`), readers never wait for it (WAL).
-/// The connection that writes is opened anew when it is doubtful; without that mark connections only read.
-fn sqlite(file: &Path, connections: u32, doubtful: Option<Arc<AtomicBool>>) -> ConnectOptions {
-    let read_only = doubtful.is_none();
-    let file = file.to_path_buf();
-    let mut options = ConnectOptions::new("sqlite::memory:");
-    quiet(&mut options, connections).map_sqlx_sqlite_opts(move |opts| {
-        let opts = opts
-            .filename(&file)
-            .in_memory(false)
-            .shared_cache(false)
-            .busy_timeout(BUSY_TIMEOUT)
-            .row_buffer_size(ROWS);
-        let opts = opts
-            .read_only(read_only)
-            .create_if_missing(!read_only)
-            .foreign_keys(true);
-        match read_only {
-            true => opts,
-            false => opts
-                .journal_mode(SqliteJournalMode::Wal)
-                .synchronous(SqliteSynchronous::Full),
-        }
-    });
-    options.map_sqlx_sqlite_before_acquire(move |connection, _| {
-        // A transaction that SQLite itself took back (the disk is full) is still counted by sqlx, which from then on
-        // only sets savepoints inside it: commits would be answered and never made. The pool opens another instead.
-        let is_at_rest = !connection.is_in_transaction();
-        let is_doubtful = doubtful.as_ref();
-        let is_doubtful = is_doubtful.is_some_and(|it| it.swap(false, Ordering::Relaxed));
-        Box::pin(async move { Ok(is_at_rest && !is_doubtful) })
-    });
-    options
-}
-
-fn postgres(url: &str, connections: u32) -> ConnectOptions {
-    let mut options = ConnectOptions::new(url);
-    quiet(&mut options, connections);
-    options
+fn not_opened(err: DbErr) -> String {
+    format!("cannot open the database: {err}")
 }
 
 fn quiet(options: &mut ConnectOptions, connections: u32) -> &mut ConnectOptions {
@@ -192,34 +135,65 @@ fn quiet(options: &mut ConnectOptions, connections: u32) -> &mut ConnectOptions 
 
 /// What a failed statement means to the caller: the machinery may come back, anything else is a fault of ours.
 fn failure(err: DbErr) -> Error {
-    let passing = match &err {
-        DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => true,
-        DbErr::Exec(RuntimeErr::SqlxError(inner)) | DbErr::Query(RuntimeErr::SqlxError(inner)) => {
-            is_passing(inner)
-        }
-        _ => false,
-    };
-    if passing {
-        Error::Unavailable(err.to_string())
-    } else {
-        Error::Internal(err.to_string())
+    match can_pass(&err) {
+        true => Error::Unavailable(err.to_string()),
+        false => Error::Internal(err.to_string()),
     }
 }
 
-/// SQLite's busy (5), locked (6), read-only (8), I/O error (10), full (13) and "cannot open" (14, as without file
-/// descriptors) can pass; so can a lost connection.
-fn is_passing(err: &sqlx::Error) -> bool {
-    match err {
-        sqlx::Error::Io(_)
-        | sqlx::Error::PoolTimedOut
-        | sqlx::Error::PoolClosed
-        | sqlx::Error::WorkerCrashed => true,
-        sqlx::Error::Database(err) => {
-            let code = err.code().and_then(|code| code.parse::<u32>().ok());
-            code.is_some_and(|code| matches!(code & 0xff, 5 | 6 | 8 | 10 | 13 | 14))
-        }
+/// Lost connections can pass, and what each database says of itself.
+fn can_pass(err: &DbErr) -> bool {
+    let answer = match err {
+        DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => return true,
+        DbErr::Exec(RuntimeErr::SqlxError(err)) | DbErr::Query(RuntimeErr::SqlxError(err)) => err,
+        _ => return false,
+    };
+    match (&**answer, code(err)) {
+        (_, Some(Code::Sqlite(code))) => sqlite::can_pass(&code),
+        (_, Some(Code::Postgres(code))) => postgres::can_pass(&code),
+        (
+            sqlx::Error::Io(_)
+            | sqlx::Error::Protocol(_)
+            | sqlx::Error::BeginFailed
+            | sqlx::Error::PoolTimedOut
+            | sqlx::Error::PoolClosed
+            | sqlx::Error::WorkerCrashed,
+            None,
+        ) => true,
         _ => false,
     }
+}
+
+/// What the database itself calls an error.
+enum Code {
+    Sqlite(String),
+    Postgres(String),
+}
+
+fn code(err: &DbErr) -> Option<Code> {
+    let (DbErr::Conn(RuntimeErr::SqlxError(err))
+    | DbErr::Exec(RuntimeErr::SqlxError(err))
+    | DbErr::Query(RuntimeErr::SqlxError(err))) = err
+    else {
+        return None;
+    };
+    let err = err.as_database_error()?;
+    let is_postgres = err.try_downcast_ref::<sqlx::postgres::PgDatabaseError>();
+    let code = err.code()?.into_owned();
+    Some(match is_postgres {
+        Some(_) => Code::Postgres(code),
+        None => Code::Sqlite(code),
+    })
+}
+
+/// Whether the database itself refused to commit, so that nothing was stored; other failures leave that open.
+fn is_refused(err: &DbErr) -> bool {
+    matches!(code(err), Some(Code::Postgres(code)) if postgres::is_refusal(&code))
+}
+
+/// Whether a transaction of another node got in the way, so that the same again may succeed.
+fn is_rivalry(err: &DbErr) -> bool {
+    matches!(code(err), Some(Code::Postgres(code)) if postgres::is_rivalry(&code))
 }
 
 /// Whether a statement failed because the value must be unique and is taken.

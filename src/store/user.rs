@@ -5,7 +5,7 @@ use sea_orm::{
     PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, TransactionTrait, sea_query::Expr,
 };
 
-use super::{Store, entity::user, failure, is_taken, statement};
+use super::{Store, entity::user, failure, is_taken, locks, statement};
 use crate::{
     clock::UnixMillis,
     error::{Error, Result},
@@ -63,6 +63,7 @@ impl Store {
         now: UnixMillis,
     ) -> Result<User> {
         let tx = self.write.begin().await.map_err(failure)?;
+        locks::sign_up(&tx).await?;
         let insert = "INSERT INTO users (name, name_folded, password, role, created) \
             SELECT $1, $2, $3, CASE WHEN EXISTS (SELECT 1 FROM users) THEN 'member' ELSE 'administrator' END, $4 \
             WHERE true RETURNING id, role";
@@ -172,6 +173,7 @@ impl Store {
     /// Changes what a person lets others see, from now on: how far everybody has read in their rooms is kept there.
     pub async fn update_privacy(&self, id: UserId, privacy: Privacy) -> Result<()> {
         let tx = self.write.begin().await.map_err(failure)?;
+        locks::rooms_of(&tx, id).await?;
         let change = user::ActiveModel {
             id: Set(id.0),
             sends_receipts: Set(privacy.receipts),

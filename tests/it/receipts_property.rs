@@ -4,11 +4,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use clap::Parser;
 use tempfile::TempDir;
 use tertulia::app::App;
-use tertulia::clock::Clock;
-use tertulia::config::Config;
 use tertulia::domain::body::MessageBody;
 use tertulia::domain::messages::Key;
 use tertulia::ids::{Seq, UserId};
@@ -17,16 +14,28 @@ use tertulia::records::{Person, Privacy, Ticks};
 use crate::receipts_model::Told;
 use crate::support::actor::new_key;
 use crate::support::dice::Dice;
-use crate::support::{NOON, PASSWORD};
+use crate::support::{PASSWORD, databases};
 
 const RUNS: u64 = 40;
 const STEPS: usize = 60;
 
-async fn opens(data: &Path) -> App {
-    let folder = data.to_str().expect("a path in UTF-8");
-    let config = Config::parse_from(["tertulia", "--data", folder, "--limits", "off"]);
-    let app = App::open(config, Clock::fixed(NOON)).await;
-    app.expect("the app opens")
+/// One node on a file of SQLite's; two on a PostgreSQL server, between which people go to and fro.
+async fn open(data: &Path) -> Vec<App> {
+    let url = match databases::are_postgres() {
+        true => databases::url(data).await,
+        false => format!("sqlite://{}", data.join("tertulia.db").display()),
+    };
+    let mut nodes = vec![databases::node(data, &url).await];
+    if databases::are_postgres() {
+        nodes.push(databases::node(data, &url).await);
+    }
+    nodes
+}
+
+async fn close(nodes: Vec<App>) {
+    for node in nodes {
+        node.close().await;
+    }
 }
 
 /// Ten people: enough pairs for every run to have a chat of two of its own.
@@ -234,10 +243,10 @@ impl Drop for Run {
 #[tokio::test]
 async fn ticks_are_those_recounted_from_everybody_whatever_the_order_of_things() {
     let data = TempDir::new().expect("a directory for the data");
-    let mut app = opens(data.path()).await;
-    let town = town(&app).await;
+    let mut nodes = open(data.path()).await;
+    let town = town(&nodes[0]).await;
     for seed in 0..RUNS {
-        let (people, mut rooms) = set_out(&app, seed, &town).await;
+        let (people, mut rooms) = set_out(&nodes[0], seed, &town).await;
         let mut dice = Dice(seed);
         let mut run = Run {
             seed,
@@ -246,20 +255,22 @@ async fn ticks_are_those_recounted_from_everybody_whatever_the_order_of_things()
         for _ in 0..STEPS {
             let at = dice.roll(rooms.len());
             run.steps.push(format!("in room {at}, unfinished"));
-            let what = step(&app, &mut dice, &people, &mut rooms, at).await;
-            *run.steps.last_mut().expect("this step") = format!("in room {at}: {what}");
+            let node = dice.roll(nodes.len());
+            let what = step(&nodes[node], &mut dice, &people, &mut rooms, at).await;
+            *run.steps.last_mut().expect("this step") =
+                format!("in room {at}, at node {node}: {what}");
             rooms.iter_mut().for_each(Told::notes_what_is_read);
-            compare(&app, &people, &mut rooms[at]).await;
+            compare(&nodes[dice.roll(nodes.len())], &people, &mut rooms[at]).await;
             if dice.roll(STEPS * 4) == 0 {
-                app.close().await;
-                app = opens(data.path()).await;
+                close(nodes).await;
+                nodes = open(data.path()).await;
                 run.steps.push("restart".into());
             }
         }
         for told in &mut rooms {
-            compare(&app, &people, told).await;
-            compare_stored(&app, told).await;
+            compare(&nodes[0], &people, told).await;
+            compare_stored(&nodes[0], told).await;
         }
     }
-    app.close().await;
+    close(nodes).await;
 }

@@ -4,13 +4,13 @@ use std::collections::HashMap;
 
 use sea_orm::{ConnectionTrait, DatabaseTransaction, FromQueryResult};
 
-use super::Committed;
+use super::{Committed, setback::Attempt};
 use crate::{
     clock::UnixMillis,
-    error::{Error, Result},
+    error::Error,
     ids::{RoomId, Seq, UserId},
     records::{Floors, Newest},
-    store::{failure, message::audience, statement},
+    store::{message::audience, statement},
 };
 
 /// How many rooms' floors are remembered, to tell whether they moved; then all are forgotten.
@@ -48,13 +48,12 @@ struct NewestRow {
 }
 
 /// The room's newest message, if it has any.
-pub(super) async fn newest(tx: &DatabaseTransaction, room: RoomId) -> Result<Option<Newest>> {
+pub(super) async fn newest(tx: &DatabaseTransaction, room: RoomId) -> Attempt<Option<Newest>> {
     let sql = "SELECT m.author_id, m.seq, m.has_audience, m.counts_reads FROM rooms r \
         JOIN messages m ON m.room_id = r.id AND m.seq = r.last_seq WHERE r.id = $1 AND m.deleted IS NULL";
     let found = NewestRow::find_by_statement(statement(tx, sql, [room.0.into()]))
         .one(tx)
-        .await
-        .map_err(failure)?;
+        .await?;
     Ok(found.map(|row| Newest {
         author: UserId(row.author_id),
         seq: Seq(row.seq),
@@ -69,12 +68,10 @@ pub(super) async fn keep_floor(
     room: RoomId,
     floors: Floors,
     now: UnixMillis,
-) -> Result<()> {
+) -> Attempt<()> {
     let sql = "UPDATE rooms SET changed = $2, read_floor = $3 WHERE id = $1";
     let values = [room.0.into(), now.0.into(), floors.read.0.into()];
-    tx.execute_raw(statement(tx, sql, values))
-        .await
-        .map_err(failure)?;
+    tx.execute_raw(statement(tx, sql, values)).await?;
     Ok(())
 }
 
@@ -96,11 +93,10 @@ SELECT r.read_floor AS kept,
 FROM rooms r WHERE r.id = $1";
 
 /// How far everybody in the room has come: never less than was kept.
-pub(super) async fn floors(tx: &DatabaseTransaction, room: RoomId) -> Result<Floors> {
+pub(super) async fn floors(tx: &DatabaseTransaction, room: RoomId) -> Attempt<Floors> {
     let found = FloorsRow::find_by_statement(statement(tx, FLOORS, [room.0.into()]))
         .one(tx)
-        .await
-        .map_err(failure)?;
+        .await?;
     let row = found.ok_or(Error::NotFound)?;
     let read = row.read.filter(|_| row.readers > 1).unwrap_or(0);
     Ok(Floors {

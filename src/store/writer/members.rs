@@ -4,11 +4,11 @@ use std::collections::{BTreeSet, HashSet};
 
 use sea_orm::{DatabaseTransaction, FromQueryResult, Value};
 
+use super::setback::Attempt;
 use crate::{
-    error::Result,
     ids::{RoomId, UserId},
     records::Audience,
-    store::{failure, statement},
+    store::statement,
 };
 
 /// Members of a room, as many as it takes to tell what audience an author has.
@@ -46,7 +46,7 @@ struct MemberRow {
 }
 
 /// Two members of a room and two who send read receipts, if it has as many.
-pub(super) async fn some_members(tx: &DatabaseTransaction, room: RoomId) -> Result<Members> {
+pub(super) async fn some_members(tx: &DatabaseTransaction, room: RoomId) -> Attempt<Members> {
     let sql = "\
 SELECT * FROM (SELECT user_id, sends_receipts FROM memberships
   WHERE room_id = $1 AND joined IS NOT NULL LIMIT 2) AS two
@@ -55,8 +55,7 @@ SELECT * FROM (SELECT user_id, sends_receipts FROM memberships
   WHERE room_id = $1 AND joined IS NOT NULL AND sends_receipts = TRUE LIMIT 2) AS readers";
     let rows = MemberRow::find_by_statement(statement(tx, sql, [room.0.into()]))
         .all(tx)
-        .await
-        .map_err(failure)?;
+        .await?;
     let mut members = Members::default();
     for row in rows {
         members.add(UserId(row.user_id), row.sends_receipts);
@@ -73,7 +72,7 @@ struct SilentRow {
 pub(super) async fn silent(
     tx: &DatabaseTransaction,
     users: BTreeSet<UserId>,
-) -> Result<HashSet<UserId>> {
+) -> Attempt<HashSet<UserId>> {
     if users.is_empty() {
         return Ok(HashSet::new());
     }
@@ -85,7 +84,6 @@ pub(super) async fn silent(
     let values = users.into_iter().map(|user| Value::from(user.0));
     let rows = SilentRow::find_by_statement(statement(tx, &sql, values))
         .all(tx)
-        .await
-        .map_err(failure)?;
+        .await?;
     Ok(rows.into_iter().map(|row| UserId(row.id)).collect())
 }

@@ -21,17 +21,20 @@ use crate::{
     records::{Floors, Message, Newest, Person, Room},
 };
 
+mod attempt;
 mod batch;
+mod doubt;
 mod floors;
+mod gathered;
 mod members;
 mod numbers;
 mod plan;
 mod receipts;
+mod setback;
+mod task;
 
 /// How many writes may wait; one more is refused with `Unavailable`.
 const QUEUE: usize = 4096;
-/// How many writes one transaction takes: enough to make a flush cheap, few enough to answer soon.
-const BATCH: usize = 256;
 /// How long a caller waits before the outcome is called unknown.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -179,7 +182,8 @@ impl Writer {
     pub fn start(store: Store, clock: Clock, on_commit: OnCommit) -> (Self, JoinHandle<()>) {
         let (queue, waiting) = mpsc::channel(QUEUE);
         let closing = CancellationToken::new();
-        let task = tokio::spawn(run(store, clock, on_commit, waiting, closing.clone()));
+        let task = task::Task::new(store, clock, on_commit);
+        let task = tokio::spawn(task.run(waiting, closing.clone()));
         (Self { queue, closing }, task)
     }
 
@@ -203,42 +207,5 @@ impl Writer {
     /// Takes no more writes; what waits is still committed.
     pub fn close(&self) {
         self.closing.cancel();
-    }
-}
-
-async fn run(
-    store: Store,
-    clock: Clock,
-    on_commit: OnCommit,
-    mut waiting: mpsc::Receiver<Job>,
-    closing: CancellationToken,
-) {
-    let mut jobs = Vec::with_capacity(BATCH);
-    let mut known = floors::Known::default();
-    loop {
-        tokio::select! {
-            biased;
-            () = closing.cancelled(), if !waiting.is_closed() => { waiting.close(); continue }
-            taken = waiting.recv_many(&mut jobs, BATCH) => if taken == 0 { return },
-        }
-        // Who has stopped waiting (a dropped request) still gets the message stored: its client may retry with the key.
-        let (writes, callers): (Vec<_>, Vec<_>) =
-            jobs.drain(..).map(|job| (job.write, job.done)).unzip();
-        let results = match batch::commit(&store, clock.now(), &mut known, writes).await {
-            Ok((results, committed)) => {
-                on_commit(committed);
-                results
-            }
-            Err(err) => {
-                tracing::warn!(error = %err, writes = callers.len(), "nothing of a batch was stored");
-                store.doubt();
-                let again = |_: &_| Err(Error::Unavailable(err.to_string()));
-                callers.iter().map(again).collect()
-            }
-        };
-        for (caller, result) in callers.into_iter().zip(results) {
-            // A caller that has gone away needs no answer.
-            let _ = caller.send(result);
-        }
     }
 }

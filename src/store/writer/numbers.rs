@@ -11,13 +11,14 @@ use super::{
     NewMessage,
     members::{Members, some_members},
     plan::Plan,
+    setback::Attempt,
 };
 use crate::{
     clock::UnixMillis,
-    error::{Error, Result},
+    error::Error,
     ids::{Rev, RoomId, Seq, UserId},
     records::{Message, Previous},
-    store::{failure, statement},
+    store::statement,
 };
 
 /// A room's end before this batch, moved along while its writes are numbered.
@@ -44,8 +45,8 @@ struct Last {
 pub(super) async fn take_numbers(
     tx: &DatabaseTransaction,
     now: UnixMillis,
-    plans: &[Plan],
-) -> Result<BTreeMap<RoomId, End>> {
+    plans: &[Plan<'_>],
+) -> Attempt<BTreeMap<RoomId, End>> {
     let mut needs: BTreeMap<RoomId, (i64, i64)> = BTreeMap::new();
     for plan in plans {
         match plan {
@@ -69,8 +70,7 @@ pub(super) async fn take_numbers(
         let values = [posts.into(), changes.into(), now.0.into(), room.0.into()];
         let taken = Taken::find_by_statement(statement(tx, sql, values))
             .one(tx)
-            .await
-            .map_err(failure)?;
+            .await?;
         let taken = taken.ok_or_else(|| Error::Internal(format!("room {room} has no row")))?;
         let seq = taken.last_seq - posts;
         let mut last = None;
@@ -81,10 +81,7 @@ pub(super) async fn take_numbers(
         if posts > 0 && seq > 0 {
             let sql = "SELECT author_id, created FROM messages WHERE room_id = $1 AND seq = $2";
             let wanted = statement(tx, sql, [room.0.into(), seq.into()]);
-            last = Last::find_by_statement(wanted)
-                .one(tx)
-                .await
-                .map_err(failure)?;
+            last = Last::find_by_statement(wanted).one(tx).await?;
         }
         let previous = last.map(|last| Previous {
             author: UserId(last.author_id),

@@ -9,13 +9,12 @@ use std::{
 use sea_orm::{DatabaseTransaction, FromQueryResult, Value};
 use sha2::{Digest, Sha256};
 
-use super::{NewMessage, Write, Written};
+use super::{NewMessage, Write, Written, setback::Attempt};
 use crate::{
     error::{Error, Result},
     ids::{RoomId, Seq, UserId},
     records::{Message, Room},
     store::{
-        failure,
         message::{MessageRow, SELECT},
         session::hex,
         statement,
@@ -23,35 +22,38 @@ use crate::{
 };
 
 /// What a write will come to, known before anything is written.
-pub(super) enum Plan {
+pub(super) enum Plan<'a> {
     /// It changes nothing: the answer is already known.
     Settled(Result<Written>),
     /// It repeats the post at this index of the same batch.
     Same(usize),
-    Post(NewMessage, String),
-    Edit(Arc<Room>, Message, String),
-    Delete(Arc<Room>, Message),
+    Post(&'a NewMessage, String),
+    Edit(&'a Arc<Room>, Message, &'a str),
+    Delete(&'a Arc<Room>, Message),
     Read(RoomId, UserId, Seq),
     Mark(RoomId, UserId, Seq),
-    Delivered(BTreeMap<(RoomId, UserId), Seq>),
+    Delivered(&'a BTreeMap<(RoomId, UserId), Seq>),
 }
 
 /// What each of `writes` will come to, in their order; a post that stands twice among them is written once.
 ///
 /// # Errors
 /// The database could not be asked.
-pub(super) async fn plan(tx: &DatabaseTransaction, writes: Vec<Write>) -> Result<Vec<Plan>> {
-    let known = known_keys(tx, &writes).await?;
-    let mut firsts: HashMap<(UserId, String), (usize, RoomId, String)> = HashMap::new();
+pub(super) async fn plan<'a>(
+    tx: &DatabaseTransaction,
+    writes: &'a [Write],
+) -> Attempt<Vec<Plan<'a>>> {
+    let known = known_keys(tx, writes).await?;
+    let mut firsts: HashMap<(UserId, &str), (usize, RoomId, String)> = HashMap::new();
     let mut deleted = HashSet::new();
     let mut plans = Vec::with_capacity(writes.len());
-    for (index, write) in writes.into_iter().enumerate() {
+    for (index, write) in writes.iter().enumerate() {
         plans.push(match write {
             Write::Post(new) => {
                 let digest = digest(&new.body);
-                let key = (new.author.id, new.key.clone());
-                if let Some(stored) = known.get(&key) {
-                    Plan::Settled(repeated(tx, stored, &new, &digest).await?)
+                let key = (new.author.id, new.key.as_str());
+                if let Some(stored) = known.get(&(key.0, key.1.to_owned())) {
+                    Plan::Settled(repeated(tx, stored, new, &digest).await?)
                 } else if let Some((first, room, same)) = firsts.get(&key) {
                     match *room == new.room.id && *same == digest {
                         true => Plan::Same(*first),
@@ -67,27 +69,31 @@ pub(super) async fn plan(tx: &DatabaseTransaction, writes: Vec<Write>) -> Result
                 seq,
                 author,
                 body,
-            } => match find(tx, room.id, seq).await? {
-                Some(message) if message.author.id != author || message.body.is_none() => {
+            } => match find(tx, room.id, *seq).await? {
+                Some(message) if message.author.id != *author || message.body.is_none() => {
                     Plan::Settled(Err(Error::NotFound))
                 }
-                Some(_) if deleted.contains(&(room.id, seq)) => Plan::Settled(Err(Error::NotFound)),
+                Some(_) if deleted.contains(&(room.id, *seq)) => {
+                    Plan::Settled(Err(Error::NotFound))
+                }
                 Some(message) if message.body.as_deref() == Some(body.as_str()) => {
                     Plan::Settled(Ok(Written::Message(Arc::new(message))))
                 }
                 Some(message) => Plan::Edit(room, message, body),
                 None => Plan::Settled(Err(Error::NotFound)),
             },
-            Write::Delete { room, seq, author } => match find(tx, room.id, seq).await? {
-                Some(message) if message.author.id != author => Plan::Settled(Err(Error::NotFound)),
-                Some(message) if message.body.is_none() || !deleted.insert((room.id, seq)) => {
+            Write::Delete { room, seq, author } => match find(tx, room.id, *seq).await? {
+                Some(message) if message.author.id != *author => {
+                    Plan::Settled(Err(Error::NotFound))
+                }
+                Some(message) if message.body.is_none() || !deleted.insert((room.id, *seq)) => {
                     Plan::Settled(Ok(Written::Message(Arc::new(message))))
                 }
                 Some(message) => Plan::Delete(room, message),
                 None => Plan::Settled(Err(Error::NotFound)),
             },
-            Write::Read { room, user, seq } => Plan::Read(room, user, seq),
-            Write::Mark { room, user, seq } => Plan::Mark(room, user, seq),
+            Write::Read { room, user, seq } => Plan::Read(*room, *user, *seq),
+            Write::Mark { room, user, seq } => Plan::Mark(*room, *user, *seq),
             Write::Delivered(delivered) => Plan::Delivered(delivered),
         });
     }
@@ -112,7 +118,7 @@ struct Known {
 async fn known_keys(
     tx: &DatabaseTransaction,
     writes: &[Write],
-) -> Result<HashMap<(UserId, String), Known>> {
+) -> Attempt<HashMap<(UserId, String), Known>> {
     let mut values: Vec<Value> = Vec::new();
     for write in writes {
         if let Write::Post(new) = write {
@@ -131,8 +137,7 @@ async fn known_keys(
     );
     let rows = Known::find_by_statement(statement(tx, &sql, values))
         .all(tx)
-        .await
-        .map_err(failure)?;
+        .await?;
     Ok(rows
         .into_iter()
         .map(|row| ((UserId(row.author_id), row.key.clone()), row))
@@ -145,7 +150,7 @@ async fn repeated(
     stored: &Known,
     new: &NewMessage,
     digest: &str,
-) -> Result<Result<Written>> {
+) -> Attempt<Result<Written>> {
     // A deleted message keeps no digest of its text, so any retry of its key is taken for the same one.
     let same =
         stored.room_id == new.room.id.0 && (stored.digest == digest || stored.digest.is_empty());
@@ -158,7 +163,7 @@ async fn repeated(
     Ok(Ok(Written::Message(Arc::new(message))))
 }
 
-async fn find(tx: &DatabaseTransaction, room: RoomId, seq: Seq) -> Result<Option<Message>> {
+async fn find(tx: &DatabaseTransaction, room: RoomId, seq: Seq) -> Attempt<Option<Message>> {
     let wanted = statement(
         tx,
         &format!("{SELECT} AND m.seq = $2"),
@@ -166,8 +171,7 @@ async fn find(tx: &DatabaseTransaction, room: RoomId, seq: Seq) -> Result<Option
     );
     Ok(MessageRow::find_by_statement(wanted)
         .one(tx)
-        .await
-        .map_err(failure)?
+        .await?
         .map(MessageRow::message))
 }
 

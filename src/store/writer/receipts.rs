@@ -8,11 +8,11 @@ use std::{collections::BTreeMap, sync::LazyLock};
 
 use sea_orm::{ConnectionTrait, DatabaseTransaction, FromQueryResult, Value};
 
+use super::setback::Attempt;
 use crate::{
     clock::UnixMillis,
-    error::Result,
     ids::{RoomId, Seq, UserId},
-    store::{failure, statement, trail},
+    store::{statement, trail},
 };
 
 /// How many people one statement reaches at most.
@@ -67,7 +67,7 @@ pub(super) async fn move_authors(
     tx: &DatabaseTransaction,
     wrote: BTreeMap<(RoomId, UserId), (Seq, Seq)>,
     now: UnixMillis,
-) -> Result<()> {
+) -> Attempt<()> {
     let mut values: Vec<Value> = vec![now.0.into()];
     let mut tuples = Vec::with_capacity(wrote.len());
     for ((room, user), (first, last)) in wrote {
@@ -82,9 +82,7 @@ pub(super) async fn move_authors(
         ]);
     }
     let sql = format!("{INSERT} {} {}", tuples.join(", "), *UPSERT);
-    tx.execute_raw(statement(tx, &sql, values))
-        .await
-        .map_err(failure)?;
+    tx.execute_raw(statement(tx, &sql, values)).await?;
     Ok(())
 }
 
@@ -118,7 +116,7 @@ pub(super) async fn mark_read(
     room: RoomId,
     readers: &BTreeMap<UserId, Seq>,
     now: UnixMillis,
-) -> Result<BTreeMap<UserId, Seq>> {
+) -> Attempt<BTreeMap<UserId, Seq>> {
     let places: Vec<String> = (0..readers.len()).map(|i| format!("${}", i + 2)).collect();
     let sql = format!(
         "SELECT u.id AS user_id, r.last_seq, ms.joined, ms.read_seq, ms.marked_seq FROM rooms r \
@@ -130,8 +128,7 @@ pub(super) async fn mark_read(
     let values = [room.0.into()].into_iter().chain(who);
     let before = Before::find_by_statement(statement(tx, &sql, values))
         .all(tx)
-        .await
-        .map_err(failure)?;
+        .await?;
     let (mut moved, mut tuples) = (BTreeMap::new(), Vec::new());
     let mut values: Vec<Value> = vec![room.0.into(), now.0.into()];
     for before in before {
@@ -151,9 +148,7 @@ pub(super) async fn mark_read(
     }
     if !tuples.is_empty() {
         let sql = format!("{INSERT} {} {}", tuples.join(", "), *UPSERT);
-        tx.execute_raw(statement(tx, &sql, values))
-            .await
-            .map_err(failure)?;
+        tx.execute_raw(statement(tx, &sql, values)).await?;
     }
     Ok(moved)
 }
@@ -171,15 +166,14 @@ pub(super) async fn mark_unread(
     user: UserId,
     seq: Seq,
     now: UnixMillis,
-) -> Result<Option<Seq>> {
+) -> Attempt<Option<Seq>> {
     let sql = "UPDATE memberships SET changed = $4, \
         marked_seq = CASE WHEN COALESCE(marked_seq, read_seq) < $3 THEN COALESCE(marked_seq, read_seq) ELSE $3 END \
         WHERE room_id = $1 AND user_id = $2 RETURNING marked_seq";
     let values = [room.0.into(), user.0.into(), seq.0.into(), now.0.into()];
     let marked = Marked::find_by_statement(statement(tx, sql, values))
         .one(tx)
-        .await
-        .map_err(failure)?;
+        .await?;
     Ok(marked.map(|marked| Seq(marked.marked_seq)))
 }
 
@@ -189,7 +183,7 @@ pub(super) async fn mark_delivered(
     tx: &DatabaseTransaction,
     delivered: &BTreeMap<(RoomId, UserId), Seq>,
     now: UnixMillis,
-) -> Result<()> {
+) -> Attempt<()> {
     let mut reached: BTreeMap<(RoomId, Seq), Vec<UserId>> = BTreeMap::new();
     for ((room, user), seq) in delivered {
         reached.entry((*room, *seq)).or_default().push(*user);
@@ -206,9 +200,7 @@ pub(super) async fn mark_delivered(
             let mut values: Vec<Value> =
                 vec![room.0.into(), seq.0.into(), trail::step(*seq, now).into()];
             values.extend(users.iter().map(|user| Value::from(user.0)));
-            tx.execute_raw(statement(tx, &sql, values))
-                .await
-                .map_err(failure)?;
+            tx.execute_raw(statement(tx, &sql, values)).await?;
         }
     }
     Ok(())

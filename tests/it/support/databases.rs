@@ -10,6 +10,7 @@ use tempfile::TempDir;
 use tertulia::{app::App, clock::Clock, config::Config};
 use tokio::sync::OnceCell;
 
+use super::NOON;
 use super::postgres::{self, Postgres};
 
 /// The server of this process, made when it is first needed; it ends with the process.
@@ -28,12 +29,20 @@ pub fn are_postgres() -> bool {
     }
 }
 
-/// The flags with which a server finds the database that belongs to this data directory.
-pub async fn flags(data: &Path) -> Vec<String> {
-    match are_postgres() {
+/// The flags with which a server finds the database that belongs to this data directory, unless it is told another.
+pub async fn flags(data: &Path, others: &[&str]) -> Vec<String> {
+    match are_postgres() && !others.contains(&"--database") {
         true => vec!["--database".to_owned(), url(data).await],
         false => Vec::new(),
     }
+}
+
+/// A node without a face to the web, on the database at this URL.
+pub async fn node(data: &Path, url: &str) -> App {
+    let folder = data.to_str().expect("a path in UTF-8");
+    let line = ["tertulia", "--data", folder, "--database", url];
+    let app = App::open(Config::parse_from(line), Clock::fixed(NOON)).await;
+    app.expect("the app opens")
 }
 
 /// Opens the database that belongs to this data directory beside the server.
@@ -49,13 +58,18 @@ pub async fn open(data: &Path) -> DatabaseConnection {
 /// A database of a test's own on the PostgreSQL server of this process, whatever the run is about.
 /// It is gone when `data` is.
 pub async fn url(data: &Path) -> String {
-    let server = SERVER.get_or_init(prepared).await;
+    let server = server().await;
     let known = known(data);
     let name = match known {
         Some(name) => name,
         None => create(server, data).await,
     };
     server.url(&name)
+}
+
+/// The PostgreSQL server of this process.
+pub async fn server() -> &'static Postgres {
+    SERVER.get_or_init(prepared).await
 }
 
 fn known(data: &Path) -> Option<String> {
@@ -90,10 +104,6 @@ async fn prepared() -> Postgres {
     let server = Postgres::start().await;
     server.does(&[&format!("CREATE DATABASE {EMPTY}")]).await;
     let data = TempDir::new().expect("a directory");
-    let folder = data.path().to_str().expect("a path in UTF-8");
-    let url = server.url(EMPTY);
-    let line = ["tertulia", "--data", folder, "--database", &url];
-    let app = App::open(Config::parse_from(line), Clock::system()).await;
-    app.expect("the tables are made").close().await;
+    node(data.path(), &server.url(EMPTY)).await.close().await;
     server
 }

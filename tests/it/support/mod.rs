@@ -83,10 +83,7 @@ impl Town {
         };
         let listen = format!("127.0.0.1:{port}");
         let mut line = vec!["tertulia", "--listen", &listen, "--data", &folder];
-        let database = match flags.contains(&"--database") {
-            true => Vec::new(),
-            false => databases::flags(data.path()).await,
-        };
+        let database = databases::flags(data.path(), flags).await;
         line.extend(database.iter().map(String::as_str));
         line.extend(flags);
         if !flags.contains(&"--limits") {
@@ -120,6 +117,18 @@ impl Town {
 
     /// The same, so long after the old one has stopped.
     pub async fn restarts_after(mut self, pause: Duration) -> Town {
+        self.stops().await;
+        let data = std::mem::replace(&mut self.data, TempDir::new().expect("a directory"));
+        self.clock.advance(pause);
+        Town::on(data, &[], self.clock.clone()).await
+    }
+
+    /// The server stops, and closes its database.
+    pub async fn ends(mut self) {
+        self.stops().await;
+    }
+
+    async fn stops(&mut self) {
         self.stop.cancel();
         if let Some(serving) = self.serving.take() {
             let ended = tokio::time::timeout(PATIENCE, serving)
@@ -129,9 +138,6 @@ impl Town {
                 .expect("no panic in the server")
                 .expect("the server stops without an error");
         }
-        let data = std::mem::replace(&mut self.data, TempDir::new().expect("a directory"));
-        self.clock.advance(pause);
-        Town::on(data, &[], self.clock.clone()).await
     }
 
     /// `http://127.0.0.1:PORT`, without a slash at the end.

@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection};
 
-use super::{PATIENCE, free_port};
+use super::{PATIENCE, eventually, free_port};
 
 /// Runs the server ($@) beside itself until its own input ends, which it does when the tests' process is gone, however
 /// it went. PostgreSQL's children live in sessions of their own, so they are woken by name of their parent.
@@ -125,6 +125,13 @@ impl Postgres {
     /// The port it listens on.
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// Runs a statement again and again until it succeeds.
+    pub async fn does_when_it_can(&self, sql: &str) {
+        let database = open(&self.url("postgres")).await;
+        eventually(sql, async || database.execute_unprepared(sql).await.is_ok()).await;
+        database.close().await.expect("it was open");
     }
 
     /// Runs statements that concern whole databases.

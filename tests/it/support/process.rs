@@ -43,7 +43,7 @@ impl House {
     async fn starts(under: &[&str], arguments: &[&str]) -> House {
         let data = arguments.iter().position(|word| *word == "--data");
         let data = data.expect("it is told where its data is");
-        let database = databases::flags(Path::new(arguments[data + 1])).await;
+        let database = databases::flags(Path::new(arguments[data + 1]), arguments).await;
         let database: Vec<_> = database.iter().map(String::as_str).collect();
         let mut command = command_under(under, &[arguments, &database].concat());
         let (file, errors) = NamedTempFile::new()
@@ -195,6 +195,13 @@ pub async fn outcome_of(arguments: &[&str]) -> Output {
         .await
         .expect("the program ends by itself")
         .expect("the program starts")
+}
+
+/// Starts `tertulia` with these arguments, and lets it run.
+pub fn spawned(arguments: &[&str]) -> Child {
+    let mut command = command_under(&[], arguments);
+    let started = command.stdout(Stdio::piped()).spawn();
+    started.expect("the program starts")
 }
 
 fn command_under(under: &[&str], arguments: &[&str]) -> Command {

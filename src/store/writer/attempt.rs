@@ -1,0 +1,141 @@
+//! From writes to a commit: attempts, until one is committed or it is clear that none will be.
+//!
+//! On PostgreSQL other nodes write to the same rooms. A transaction first locks every room that it concerns, in the
+//! order of their ids, so that two never wait for each other, and each sees all that the ones before it did to the
+//! room: its numbers, its floors, the keys in it. What can still collide (the same key in two rooms) is tried again.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use sea_orm::{
+    DatabaseTransaction, FromQueryResult, SqliteTransactionMode, TransactionOptions,
+    TransactionTrait,
+};
+use tokio::time::timeout;
+
+use super::{
+    Write,
+    batch::{Done, carry_out},
+    floors,
+    setback::{Attempt, Setback},
+};
+use crate::{
+    clock::UnixMillis,
+    error::Error,
+    ids::RoomId,
+    store::{Store, failure, is_refused, statement},
+};
+
+/// How often a batch is tried in which other nodes get in the way.
+const ATTEMPTS: u32 = 8;
+/// How long all attempts may take together on a server; callers wait for 10 s.
+const WHOLE: Duration = Duration::from_secs(6);
+/// How long a server may take to commit.
+const COMMIT: Duration = Duration::from_secs(3);
+
+/// What became of a batch.
+pub(super) enum Outcome {
+    /// It is on the disk.
+    Committed(Done),
+    /// Nothing of it was stored.
+    Nothing(Error),
+    /// The answer to the commit was lost: the server knows what became of this transaction.
+    Doubtful(Done, Option<i64>),
+}
+
+/// Commits `writes`, or finds out why not.
+pub(super) async fn commit(
+    store: &Store,
+    now: UnixMillis,
+    known: &floors::Known,
+    writes: &[Write],
+) -> Outcome {
+    if !store.is_shared() {
+        return match attempt(store, now, known, writes).await {
+            Ok((tx, done, _)) => match tx.commit().await {
+                Ok(()) => Outcome::Committed(done),
+                Err(err) => Outcome::Nothing(failure(err)),
+            },
+            Err(Setback::Failed(err)) => Outcome::Nothing(err),
+            Err(Setback::Rival(words)) => Outcome::Nothing(Error::Internal(words)),
+        };
+    }
+    match timeout(WHOLE, attempts(store, now, known, writes)).await {
+        Ok(Ok((tx, done, id))) => match timeout(COMMIT, tx.commit()).await {
+            Ok(Ok(())) => Outcome::Committed(done),
+            Ok(Err(err)) if is_refused(&err) => Outcome::Nothing(failure(err)),
+            Ok(Err(_)) | Err(_) => Outcome::Doubtful(done, id),
+        },
+        Ok(Err(err)) => Outcome::Nothing(err),
+        Err(_) => Outcome::Nothing(Error::Unavailable("the database does not answer".into())),
+    }
+}
+
+/// A transaction in which everything is done, and its id.
+type Prepared = (DatabaseTransaction, Done, Option<i64>);
+
+async fn attempts(
+    store: &Store,
+    now: UnixMillis,
+    known: &floors::Known,
+    writes: &[Write],
+) -> Result<Prepared, Error> {
+    let mut last = String::new();
+    for _ in 0..ATTEMPTS {
+        match attempt(store, now, known, writes).await {
+            Ok(prepared) => return Ok(prepared),
+            Err(Setback::Failed(err)) => return Err(err),
+            Err(Setback::Rival(words)) => {
+                tracing::debug!(error = words, "another node was faster");
+                last = words;
+            }
+        }
+    }
+    Err(Error::Unavailable(last))
+}
+
+async fn attempt(
+    store: &Store,
+    now: UnixMillis,
+    known: &floors::Known,
+    writes: &[Write],
+) -> Attempt<Prepared> {
+    let mode = (!store.is_shared()).then_some(SqliteTransactionMode::Immediate);
+    let options = TransactionOptions {
+        sqlite_transaction_mode: mode,
+        ..Default::default()
+    };
+    let tx = store.write.begin_with_options(options).await?;
+    let id = match store.is_shared() {
+        true => lock_rooms(&tx, writes).await?,
+        false => None,
+    };
+    let done = carry_out(&tx, now, known, writes).await?;
+    Ok((tx, done, id))
+}
+
+#[derive(FromQueryResult)]
+struct LockedRow {
+    transaction_id: i64,
+}
+
+/// Locks every room that the writes concern; returns the transaction's id.
+async fn lock_rooms(tx: &DatabaseTransaction, writes: &[Write]) -> Attempt<Option<i64>> {
+    let rooms: BTreeSet<RoomId> = writes.iter().flat_map(rooms).collect();
+    let rooms: Vec<_> = rooms.iter().map(RoomId::to_string).collect();
+    // A list in one text, so that batches of all sizes share one prepared statement.
+    let sql = "SELECT txid_current() AS transaction_id FROM rooms \
+        WHERE id = ANY (CAST(string_to_array($1, ',') AS BIGINT[])) ORDER BY id FOR UPDATE";
+    let wanted = statement(tx, sql, [rooms.join(",").into()]);
+    let locked = LockedRow::find_by_statement(wanted).all(tx).await?;
+    Ok(locked.first().map(|row| row.transaction_id))
+}
+
+/// The rooms that a write concerns.
+fn rooms(write: &Write) -> Vec<RoomId> {
+    match write {
+        Write::Post(new) => vec![new.room.id],
+        Write::Edit { room, .. } | Write::Delete { room, .. } => vec![room.id],
+        Write::Read { room, .. } | Write::Mark { room, .. } => vec![*room],
+        Write::Delivered(delivered) => delivered.keys().map(|(room, _)| *room).collect(),
+    }
+}
