@@ -19,7 +19,7 @@ pub mod body;
 mod lanes;
 pub mod messages;
 pub mod names;
-mod neighbours;
+pub mod neighbours;
 mod nodes;
 pub mod passwords;
 pub mod presence;

@@ -1,5 +1,5 @@
-//! What other nodes tell of their connections, for an administrator who looks. Nobody tells anything before somebody asks.
-//! What exactly is told is no concern of the chat's.
+//! What nodes tell each other of their connections: what a page said to the wrong one, and for an administrator who
+//! looks, who is there. What exactly is told is no concern of the chat's.
 
 use std::{
     collections::HashMap,
@@ -11,13 +11,33 @@ use serde_json::value::RawValue;
 use tokio::{sync::Notify, time::Instant};
 
 use super::Chat;
-use crate::realtime::{NodeId, NodeWord};
+use crate::{
+    ids::UserId,
+    realtime::{NodeId, NodeWord},
+};
 
 /// How often others are asked at most, and how long what they told is shown.
 const APART: Duration = Duration::from_secs(1);
 const SHOWN: Duration = Duration::from_secs(10);
-/// How many nodes are listened to.
+/// How many nodes are listened to, and how many questions wait; more are forgotten, and asked again.
 const MOST: usize = 100;
+const MOST_QUESTIONS: usize = 1_000;
+
+/// What another node wants of this one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Question {
+    /// To know who is connected to it.
+    WhoIsThere,
+    /// To pass on that a connection has received what it was asked about.
+    Received {
+        /// Who said so.
+        user: UserId,
+        /// The connection's number.
+        connection: u64,
+        /// The number of the question.
+        number: u32,
+    },
+}
 
 /// What other nodes told, and whether they asked.
 #[derive(Debug, Clone, Default)]
@@ -33,11 +53,17 @@ struct Inner {
 struct Told {
     asked: Option<Instant>,
     nodes: HashMap<NodeId, (Instant, Arc<RawValue>)>,
+    questions: Vec<Question>,
 }
 
 impl Neighbours {
     /// Another node asks.
-    pub fn is_asked(&self) {
+    pub fn is_asked(&self, question: Question) {
+        let mut all = self.lock();
+        if all.questions.len() < MOST_QUESTIONS {
+            all.questions.push(question);
+        }
+        drop(all);
         self.0.asked.notify_one();
     }
 
@@ -74,9 +100,26 @@ impl Chat {
         fresh
     }
 
-    /// Waits until another node asks.
-    pub async fn asked_by_neighbours(&self) {
-        self.neighbours.0.asked.notified().await;
+    /// Waits until other nodes ask something; returns all that they ask.
+    pub async fn questions(&self) -> Vec<Question> {
+        loop {
+            let questions = std::mem::take(&mut self.neighbours.lock().questions);
+            if !questions.is_empty() {
+                return questions;
+            }
+            self.neighbours.0.asked.notified().await;
+        }
+    }
+
+    /// Asks the other nodes to pass on what a page said to this one: it is connected to one of them.
+    pub fn pass_on_received(&self, user: UserId, connection: u64, number: u32) {
+        if let Some(redis) = self.bus.redis() {
+            redis.tell(NodeWord::Received {
+                user,
+                connection,
+                number,
+            });
+        }
     }
 
     /// Tells the other nodes what they asked for.

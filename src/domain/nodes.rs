@@ -12,7 +12,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::Chat;
+use super::{Chat, neighbours::Question};
 use crate::{
     clock::UnixMillis,
     error::Result,
@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// How often the database is looked into while other nodes are heard, and while they are not.
-const CALM: Duration = Duration::from_secs(5);
+const CALM: Duration = Duration::from_secs(3);
 const ALERT: Duration = Duration::from_millis(600);
 /// How far apart two looks are at least.
 const APART: Duration = Duration::from_millis(200);
@@ -87,8 +87,22 @@ impl Chat {
                     self.apply(&event);
                     self.hub.deliver_to(&[topic], event);
                 }
-                Heard::Node(_, NodeWord::Lost) => redis.look(),
-                Heard::Node(_, NodeWord::WhoIsThere) => self.neighbours.is_asked(),
+                Heard::Node(_, NodeWord::Lost) => self.hub.note_missed(),
+                Heard::Node(_, NodeWord::WhoIsThere) => {
+                    self.neighbours.is_asked(Question::WhoIsThere);
+                }
+                Heard::Node(
+                    _,
+                    NodeWord::Received {
+                        user,
+                        connection,
+                        number,
+                    },
+                ) => self.neighbours.is_asked(Question::Received {
+                    user,
+                    connection,
+                    number,
+                }),
                 Heard::Node(from, NodeWord::Connected(told)) => self.neighbours.hear(from, told),
                 Heard::Node(from, word) => self.presence.hear(&redis, from, &word),
             }
@@ -117,10 +131,10 @@ impl Chat {
         self.compare_clocks().await;
         let watch = async {
             loop {
-                let pace = if redis.is_up() { CALM } else { ALERT };
+                let pace = if redis.is_fresh() { CALM } else { ALERT };
                 // Both ways on it is time to look.
-                let _ = timeout(pace, redis.missed()).await;
-                look.turn(redis.is_up());
+                let _ = timeout(pace, self.hub.missed()).await;
+                look.turn(redis.is_fresh());
                 if let Err(err) = self.look(&mut look).await {
                     tracing::debug!(error = %err, "what other nodes did is not known yet");
                 }
@@ -180,6 +194,7 @@ impl Chat {
             for message in self.untold(&room, &told, now).await? {
                 self.hub.deliver(event(&room, message, &told, now));
             }
+            self.hub.note_told(&topics, room.id, now.rev);
         }
         if now.seq.0 == 0 {
             // Of a chat of two nobody hears before its first message.
@@ -254,7 +269,7 @@ impl Chat {
                     self.hub.deliver(Event::SessionsCounted { user, sessions });
                 }
                 let privacy = standing.privacy;
-                if before.is_some_and(|(_, before)| *before != privacy) {
+                if before.is_none_or(|(_, before)| *before != privacy) {
                     self.presence.set_shown(user, privacy.presence);
                     self.hub.deliver(Event::PrivacyChanged { user, privacy });
                 }

@@ -248,7 +248,10 @@ impl Chat {
         let mut ticks = tokio::time::interval(PACE);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let (mut store_at, mut told) = (Instant::now() + STORED, None);
-        self.expect_back().await;
+        // On several nodes the others remember for a while who was here, and tell.
+        if self.bus.redis().is_none() {
+            self.expect_back().await;
+        }
         while stopping.run_until_cancelled(ticks.tick()).await.is_some() {
             for (left, people) in self.presence.forget_gone() {
                 self.store_seen(&people, left).await;

@@ -3,7 +3,8 @@
 //! Guarantees: a subscription gets each event of its topics once, in the order in which the hub was given them.
 //! A subscription's queue is bounded: when it is full it is cut off (emptied, and marked so), and nobody else waits.
 //! In a crowded queue the latest word of what lives for a moment (who types, floors, watermarks) replaces the one before.
-//! A hub that other processes also feed drops what its listeners were told already, and knows up to where that is.
+//! A hub that other processes also feed drops what its listeners were told already, knows up to where that is, and says
+//! when something before it is missing.
 
 use std::{
     collections::{HashMap, HashSet, VecDeque},
@@ -16,7 +17,7 @@ use super::{
     Event, Shared, Topic,
     positions::{Positions, Told},
 };
-use crate::ids::{RoomId, UserId};
+use crate::ids::{Rev, RoomId, UserId};
 
 /// How many events may wait for one reader.
 pub const QUEUE: usize = 256;
@@ -38,6 +39,7 @@ pub struct News {
 pub struct Hub {
     topics: Arc<Mutex<Topics>>,
     touched: Arc<Notify>,
+    missed: Arc<Notify>,
 }
 
 #[derive(Debug, Default)]
@@ -165,9 +167,14 @@ impl Hub {
             listeners, joined, ..
         } = &mut *all;
         for topic in topics {
-            let joined = joined.as_mut();
-            if joined.is_some_and(|it| !it.positions.admit(*topic, &news.event)) {
-                continue;
+            if let Some(joined) = joined {
+                let admitted = joined.positions.admit(*topic, &news.event);
+                if admitted.is_gap && listeners.contains_key(topic) {
+                    self.missed.notify_one();
+                }
+                if !admitted.is_news {
+                    continue;
+                }
             }
             let Some(listeners) = listeners.get(topic) else {
                 continue;
@@ -192,6 +199,32 @@ impl Hub {
         heard
             .map(|topic| positions.told(*topic, room).unwrap_or_default())
             .min_by_key(|told| (told.rev, told.floors.delivered, told.floors.read))
+    }
+
+    /// Those who listen to `topics` were told of `room` all that there was up to `rev`.
+    pub fn note_told(&self, topics: &[Topic], room: RoomId, rev: Rev) {
+        let mut all = self.lock();
+        if let Some(joined) = &mut all.joined {
+            for topic in topics {
+                joined.positions.note(*topic, room, rev);
+            }
+        }
+    }
+
+    /// Notes that something of other processes may have been missed.
+    pub fn note_missed(&self) {
+        self.missed.notify_one();
+    }
+
+    /// Waits until something of other processes may have been missed.
+    pub async fn missed(&self) {
+        self.missed.notified().await;
+    }
+
+    /// Which topics have listeners, in the manner of [`Hub::touched`].
+    pub fn topics(&self) -> Vec<(Topic, bool)> {
+        let all = self.lock();
+        all.listeners.keys().map(|topic| (*topic, true)).collect()
     }
 
     /// Whose pages listen here.

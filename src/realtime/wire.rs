@@ -1,7 +1,7 @@
 //! How what nodes tell each other is written down: as JSON with a version, on a channel per topic.
 //!
 //! A node that does not know a version reads from the database instead, so versions can be mixed while they change.
-//! Nothing large goes over the wire: who listens to the lobby needs no more of a text than its preview.
+//! Nothing large goes twice over the wire: who sees a room's line alone needs no more of a text than its preview.
 
 use std::{fmt, sync::Arc};
 
@@ -95,6 +95,15 @@ pub enum NodeWord {
     Lost,
     /// It would like to know who is connected where, for an administrator who looks.
     WhoIsThere,
+    /// It was told that a connection has received what it was asked about, and has no such connection.
+    Received {
+        /// Who told it.
+        user: UserId,
+        /// The connection's number.
+        connection: u64,
+        /// The number of the question.
+        number: u32,
+    },
     /// Who is connected to it, as it tells its administrator.
     Connected(Arc<RawValue>),
     /// A beat of its own, with its number.
@@ -124,7 +133,9 @@ pub struct Unknown;
 /// Writes down what `from` says on `channel`.
 pub fn write(from: &NodeId, channel: &Channel, word: &Word) -> Vec<u8> {
     let shortened = match (channel, word) {
-        (Channel::Topic(Topic::Lobby), Word::Event(event)) => shorten(event).map(Word::Event),
+        (Channel::Topic(Topic::Lobby | Topic::User(_)), Word::Event(event)) => {
+            shorten(event).map(Word::Event)
+        }
         _ => None,
     };
     let word = shortened.as_ref().unwrap_or(word);
@@ -212,9 +223,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_read_and_only_the_lobby_gets_less_of_it() {
+    fn what_is_written_is_read_and_only_the_room_gets_all_of_it() {
         let (from, long) = (NodeId("a1".into()), "é".repeat(10_000));
-        let topics = [(Topic::Room(RoomId(7)), 10_000), (Topic::Lobby, PREVIEW)];
+        let topics = [
+            (Topic::Room(RoomId(7)), 10_000),
+            (Topic::Lobby, PREVIEW),
+            (Topic::User(UserId(1)), PREVIEW),
+        ];
         for (topic, length) in topics {
             let bytes = write(&from, &Channel::Topic(topic), &posted(&long));
             let (who, word) = read(&bytes).expect("it was written by us");

@@ -19,7 +19,7 @@ use super::{
     page::Page,
     views::ConnectionsView,
 };
-use crate::{error::Error, realtime::Redis, records::Role};
+use crate::{domain::neighbours::Question, error::Error, realtime::Redis, records::Role};
 
 /// Somebody who looks after the house. For everybody else there is nothing here.
 #[derive(Debug)]
@@ -95,17 +95,30 @@ fn survey(site: &Site) -> Survey {
     Survey::of(&site.connections, node)
 }
 
-/// Tells other nodes who is connected to this one, when they ask. Ends when the server stops.
+/// Does what other nodes ask for. Ends when the server stops.
 pub async fn answer_neighbours(site: Arc<Site>) {
     let (chat, stopping) = (&site.app.chat, &site.app.stopping);
-    while let Some(()) = stopping
-        .run_until_cancelled(chat.asked_by_neighbours())
-        .await
-    {
-        match serde_json::value::to_raw_value(&survey(&site)) {
-            Ok(told) => chat.tell_neighbours(told),
-            Err(err) => tracing::warn!(error = %err, "who is connected cannot be told"),
+    while let Some(questions) = stopping.run_until_cancelled(chat.questions()).await {
+        for question in &questions {
+            if let Question::Received {
+                user,
+                connection,
+                number,
+            } = *question
+            {
+                site.connections.received(user, connection, number);
+            }
         }
+        if questions.contains(&Question::WhoIsThere) {
+            tell_neighbours(&site);
+        }
+    }
+}
+
+fn tell_neighbours(site: &Site) {
+    match serde_json::value::to_raw_value(&survey(site)) {
+        Ok(told) => site.app.chat.tell_neighbours(told),
+        Err(err) => tracing::warn!(error = %err, "who is connected cannot be told"),
     }
 }
 

@@ -22,6 +22,9 @@ const COUNTS: Duration = Duration::from_secs(35);
 /// How many nodes are listened to; one more is a fault of somebody's.
 const MOST: usize = 1_000;
 
+/// Under which name the people are kept of whom the database tells. Names of nodes have a hyphen.
+const DATABASE: &str = "database";
+
 /// The people of other nodes.
 #[derive(Debug, Default)]
 pub(super) struct Elsewhere(HashMap<NodeId, Roster>);
@@ -145,8 +148,9 @@ impl Presence {
 const MOST_TOLD: usize = 50_000;
 
 impl Chat {
-    /// Tells other nodes who has come and gone, and regularly who is there. `told` is when that was last done.
-    pub(super) async fn tell_nodes(&self, told: &mut Option<Instant>) {
+    /// Tells other nodes who has come and gone, and regularly who is there, at once when they begin to hear it. `told` is
+    /// when that was last done, and whether they heard it.
+    pub(super) async fn tell_nodes(&self, told: &mut Option<(Instant, bool)>) {
         self.presence.forget_silent();
         let moved = self.presence.take_moved();
         let Some(redis) = self.bus.redis() else {
@@ -155,17 +159,22 @@ impl Chat {
         for moved in moved.chunks(TOLD) {
             redis.tell(NodeWord::Moved(moved.into()));
         }
-        if told.is_some_and(|at| at.elapsed() < PACE) {
+        let is_up = redis.is_up();
+        let was_up = told.is_some_and(|(_, was_up)| was_up);
+        if told.is_some_and(|(at, _)| at.elapsed() < PACE && was_up == is_up) {
             return;
         }
-        if told.is_none() {
+        *told = Some((Instant::now(), is_up));
+        if !is_up {
+            self.look_who_is_elsewhere(redis).await;
+            return;
+        }
+        if !was_up {
+            self.presence
+                .hear(redis, NodeId(DATABASE.into()), &NodeWord::Leaving);
             redis.tell(NodeWord::Hello);
         }
-        *told = Some(Instant::now());
         redis.tell(NodeWord::Here(self.presence.shown()));
-        if !redis.is_up() {
-            self.look_who_is_elsewhere(redis).await;
-        }
     }
 
     /// Says and asks through the database what nodes cannot tell each other.
@@ -175,8 +184,8 @@ impl Chat {
         match self.store.find_seen_since(since, EXPECTED).await {
             Ok(seen) => {
                 let people: Arc<[UserId]> = seen.into_iter().map(|(user, _)| user).collect();
-                let database = NodeId("database".into());
-                self.presence.hear(redis, database, &NodeWord::Here(people));
+                self.presence
+                    .hear(redis, NodeId(DATABASE.into()), &NodeWord::Here(people));
             }
             Err(err) => tracing::debug!(error = %err, "who is on other nodes is not known"),
         }

@@ -6,12 +6,11 @@ use futures_util::future::join_all;
 use redis::{
     Client, Cmd, ConnectionInfo, ErrorKind, FromRedisValue, IntoConnectionInfo, ProtocolVersion,
     PushInfo, RedisError, RedisResult, ScriptInvocation,
-    aio::{ConnectionManager, ConnectionManagerConfig},
+    aio::{ConnectionManager, ConnectionManagerConfig, SendError},
     cluster::ClusterClient,
     cluster_async::ClusterConnection,
     io::tcp::TcpSettings,
 };
-use tokio::sync::mpsc;
 
 /// How long Redis has to take a connection, and to answer.
 const CONNECT: Duration = Duration::from_secs(2);
@@ -20,6 +19,9 @@ const ANSWER: Duration = Duration::from_secs(1);
 const APART: Duration = Duration::from_millis(500);
 /// After how long without a sign of life the system gives up a connection.
 const SILENCE: Duration = Duration::from_secs(5);
+
+/// What takes what Redis says unasked. It must not block.
+pub(super) type Ear = Box<dyn Fn(PushInfo) + Send + Sync>;
 
 /// One line; cheap to clone, all clones share it.
 #[derive(Clone)]
@@ -53,12 +55,14 @@ fn tcp() -> TcpSettings {
 }
 
 impl Link {
-    /// Opens a line; what Redis says unasked goes to `pushes`, and what finds it full is counted as lost by `lost`.
-    /// A single server need not be there yet.
-    pub async fn open(
-        addresses: &[ConnectionInfo],
-        pushes: Option<mpsc::Sender<PushInfo>>,
-    ) -> RedisResult<Self> {
+    /// Opens a line; what Redis says unasked goes to `ear`. A single server need not be there yet.
+    pub async fn open(addresses: &[ConnectionInfo], ear: Option<Ear>) -> RedisResult<Self> {
+        let ear = ear.map(|ear| {
+            move |push| {
+                ear(push);
+                Ok::<_, SendError>(())
+            }
+        });
         match addresses {
             [address] => {
                 let mut config = ConnectionManagerConfig::new()
@@ -67,10 +71,8 @@ impl Link {
                     .set_max_delay(APART)
                     .set_connection_timeout(Some(CONNECT))
                     .set_response_timeout(Some(ANSWER));
-                if let Some(pushes) = pushes {
-                    config = config
-                        .set_push_sender(move |push| pass_on(&pushes, push))
-                        .set_automatic_resubscription();
+                if let Some(ear) = ear {
+                    config = config.set_push_sender(ear);
                 }
                 let client = Client::open(address.clone())?;
                 client.get_connection_manager_lazy(config).map(Self::Server)
@@ -81,8 +83,8 @@ impl Link {
                     .connection_timeout(CONNECT)
                     .response_timeout(ANSWER)
                     .tcp_settings(tcp());
-                if let Some(pushes) = pushes {
-                    client = client.push_sender(move |push| pass_on(&pushes, push));
+                if let Some(ear) = ear {
+                    client = client.push_sender(ear);
                 }
                 client
                     .build()?
@@ -137,48 +139,39 @@ impl Link {
 
     /// Listens to these channels from about now on.
     pub async fn listen(&self, channels: &[String], is_sharded: bool) -> RedisResult<()> {
-        match (self.clone(), is_sharded) {
-            (Self::Server(mut line), true) => {
-                let mut cmd = redis::cmd("SSUBSCRIBE");
-                cmd.arg(channels);
-                within(ANSWER, cmd.exec_async(&mut line)).await
-            }
-            (Self::Server(mut line), false) => within(ANSWER, line.subscribe(channels)).await,
-            (Self::Cluster(line), _) => {
-                let listens = channels.iter().map(|channel| {
-                    let mut line = line.clone();
-                    async move { line.ssubscribe(channel).await }
-                });
-                let all = async { join_all(listens).await.into_iter().collect() };
-                within(ANSWER, all).await
-            }
-        }
+        self.say_each(
+            channels,
+            if is_sharded {
+                "SSUBSCRIBE"
+            } else {
+                "SUBSCRIBE"
+            },
+        )
+        .await
     }
 
     /// Listens to these channels no longer.
     pub async fn leave(&self, channels: &[String], is_sharded: bool) -> RedisResult<()> {
-        match (self.clone(), is_sharded) {
-            (Self::Server(mut line), true) => {
-                let mut cmd = redis::cmd("SUNSUBSCRIBE");
-                cmd.arg(channels);
-                within(ANSWER, cmd.exec_async(&mut line)).await
-            }
-            (Self::Server(mut line), false) => within(ANSWER, line.unsubscribe(channels)).await,
-            (Self::Cluster(line), _) => {
-                let leaves = channels.iter().map(|channel| {
-                    let mut line = line.clone();
-                    async move { line.sunsubscribe(channel).await }
-                });
-                let all = async { join_all(leaves).await.into_iter().collect() };
-                within(ANSWER, all).await
-            }
-        }
+        self.say_each(
+            channels,
+            if is_sharded {
+                "SUNSUBSCRIBE"
+            } else {
+                "UNSUBSCRIBE"
+            },
+        )
+        .await
     }
-}
 
-/// What finds the queue full is lost: the database is looked into anyway, and sooner because of the silence.
-fn pass_on(pushes: &mpsc::Sender<PushInfo>, push: PushInfo) -> Result<(), ()> {
-    pushes.try_send(push).map_err(|_| ())
+    /// Says it of each channel by itself: each has an answer of its own then.
+    async fn say_each(&self, channels: &[String], word: &str) -> RedisResult<()> {
+        let cmd = |channel: &String| {
+            let mut cmd = redis::cmd(word);
+            cmd.arg(channel);
+            cmd
+        };
+        self.tell(channels.iter().map(cmd).collect(), ANSWER).await
+    }
 }
 
 async fn within<T>(

@@ -8,11 +8,11 @@ use std::{
 
 use redis::{PushInfo, PushKind, Value};
 use tokio::{
-    sync::{Notify, mpsc},
+    sync::mpsc,
     time::{Instant, sleep, sleep_until},
 };
 
-use super::{AGAIN, Channel, Heard, Link, NodeWord, QUEUE, Redis, Topic, Word};
+use super::{AGAIN, Channel, Heard, Link, NodeWord, QUEUE, Redis, Topic, Word, link::Ear};
 use crate::realtime::wire;
 
 /// How many channels one command names.
@@ -31,25 +31,46 @@ struct Wanted {
 
 impl Redis {
     pub(super) async fn listen(self, heard: mpsc::Sender<Heard>) {
-        let (pushes, said) = mpsc::channel(QUEUE);
-        let link = loop {
-            match Link::open(&self.0.addresses, Some(pushes.clone())).await {
-                Ok(link) => break link,
+        loop {
+            let (pushes, said) = mpsc::channel(QUEUE);
+            let link = self.open(pushes).await;
+            tokio::select! {
+                () = self.keep_listening(&link) => {}
+                () = self.hear(said, &heard) => {}
+                () = self.0.dead.notified() => {}
+            }
+        }
+    }
+
+    async fn open(&self, pushes: mpsc::Sender<PushInfo>) -> Link {
+        loop {
+            match Link::open(&self.0.addresses, Some(self.ear(pushes.clone()))).await {
+                Ok(link) => return link,
                 Err(err) => tracing::debug!(error = %err, "no line to Redis to listen on yet"),
             }
             sleep(AGAIN).await;
-        };
-        let cut = Notify::new();
-        tokio::join!(
-            self.keep_listening(&link, &cut),
-            self.hear(said, &heard, &cut)
-        );
+        }
+    }
+
+    /// Passes on what Redis says. What finds the queue full is lost, and the database knows of it.
+    fn ear(&self, pushes: mpsc::Sender<PushInfo>) -> Ear {
+        let redis = self.clone();
+        Box::new(move |push| {
+            if push.kind == PushKind::Disconnection {
+                redis.0.cut.notify_one();
+                redis.0.hub.note_missed();
+            } else if pushes.try_send(push).is_err() {
+                redis.0.counts.dropped.fetch_add(1, Relaxed);
+                redis.0.hub.note_missed();
+            }
+        })
     }
 
     /// Listens to what somebody here wants to hear. After the line was cut everything is said again: it may have come
     /// back on another server.
-    async fn keep_listening(&self, link: &Link, cut: &Notify) {
+    async fn keep_listening(&self, link: &Link) {
         let mut wanted = Wanted::default();
+        wanted.follow(&self.0.hub.topics());
         wanted.all.insert(Topic::Lobby, None);
         wanted.tell_all(self.own());
         loop {
@@ -60,7 +81,7 @@ impl Redis {
             let until = next.into_iter().chain(retry).fold(far, Instant::min);
             tokio::select! {
                 touched = self.0.hub.touched() => wanted.follow(&touched),
-                () = cut.notified() => wanted.tell_all(self.own()),
+                () = self.0.cut.notified() => wanted.tell_all(self.own()),
                 () = sleep_until(until) => {}
             }
             let gone = wanted.take_gone(Instant::now());
@@ -89,21 +110,12 @@ impl Redis {
         }
     }
 
-    async fn hear(
-        &self,
-        mut said: mpsc::Receiver<PushInfo>,
-        heard: &mpsc::Sender<Heard>,
-        cut: &Notify,
-    ) {
+    async fn hear(&self, mut said: mpsc::Receiver<PushInfo>, heard: &mpsc::Sender<Heard>) {
         while let Some(push) = said.recv().await {
             match push.kind {
                 PushKind::SMessage | PushKind::Message => self.pass_on(&push.data, heard),
-                PushKind::Disconnection => {
-                    cut.notify_one();
-                    self.0.missed.notify_one();
-                }
                 // What was said until now was not heard.
-                PushKind::SSubscribe | PushKind::Subscribe => self.0.missed.notify_one(),
+                PushKind::SSubscribe | PushKind::Subscribe => self.0.hub.note_missed(),
                 _ => {}
             }
         }
@@ -132,7 +144,7 @@ impl Redis {
         // Of what cannot be read or taken the database knows.
         if said.is_none_or(|said| heard.try_send(said).is_err()) {
             self.0.counts.dropped.fetch_add(1, Relaxed);
-            self.0.missed.notify_one();
+            self.0.hub.note_missed();
         }
     }
 }

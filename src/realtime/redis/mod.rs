@@ -6,7 +6,7 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },
     time::Duration,
@@ -70,12 +70,14 @@ struct Shared {
     addresses: Vec<ConnectionInfo>,
     hub: Hub,
     words: mpsc::Sender<(Channel, Word)>,
-    line: OnceCell<Link>,
+    line: Mutex<Option<Link>>,
     is_sharded: OnceCell<bool>,
     up: watch::Sender<bool>,
     beat: watch::Sender<Option<Instant>>,
-    /// Something may have been missed: the database is to be looked into.
-    missed: Notify,
+    /// What is listened to is to be said again: the line for it was cut, or nothing is heard over it.
+    cut: Notify,
+    /// Nothing is heard any more, however often that is said: another line is needed.
+    dead: Notify,
     /// Words were lost that the others do not know of.
     owes: AtomicBool,
     counts: Counts,
@@ -116,11 +118,12 @@ impl Redis {
             addresses: link::addresses(urls)?,
             hub,
             words,
-            line: OnceCell::new(),
+            line: Mutex::default(),
             is_sharded: OnceCell::new(),
             up: watch::Sender::new(false),
             beat: watch::Sender::new(None),
-            missed: Notify::new(),
+            cut: Notify::new(),
+            dead: Notify::new(),
             owes: AtomicBool::new(false),
             counts: Counts::default(),
         };
@@ -153,14 +156,10 @@ impl Redis {
         &self.0.counts
     }
 
-    /// Waits until something may have been missed: others should be told nothing, but the database be looked into.
-    pub async fn missed(&self) {
-        self.0.missed.notified().await;
-    }
-
-    /// Notes that something may have been missed.
-    pub fn look(&self) {
-        self.0.missed.notify_one();
+    /// Whether this node was heard a moment ago. It is not for a while before it counts as unheard.
+    pub fn is_fresh(&self) -> bool {
+        let heard = *self.0.beat.borrow();
+        heard.is_some_and(|at| at.elapsed() < pulse::QUIET)
     }
 
     /// Tells `event` to the listeners here, then to those of other nodes, for whom it may be lost.
@@ -193,32 +192,40 @@ impl Redis {
     }
 
     /// The line for everything but listening, once there is one.
-    async fn line(&self) -> &Link {
-        let open = || async {
-            loop {
-                match Link::open(&self.0.addresses, None).await {
-                    Ok(link) => return link,
-                    Err(err) => tracing::debug!(error = %err, "no line to Redis yet"),
-                }
-                sleep(AGAIN).await;
+    async fn line(&self) -> Link {
+        loop {
+            if let Some(line) = &*self.lock_line() {
+                return line.clone();
             }
-        };
-        self.0.line.get_or_init(open).await
+            match Link::open(&self.0.addresses, None).await {
+                Ok(link) => return self.lock_line().get_or_insert(link).clone(),
+                Err(err) => tracing::debug!(error = %err, "no line to Redis yet"),
+            }
+            sleep(AGAIN).await;
+        }
     }
 
-    /// Whether the server has channels that belong to one shard of it (Redis 7). Known once it has answered.
+    fn lock_line(&self) -> MutexGuard<'_, Option<Link>> {
+        self.0.line.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the server has channels that belong to one shard of it (Redis 7), and lets us use them. Known once it has
+    /// said so: nodes that were of two minds would not hear each other.
     async fn is_sharded(&self) -> bool {
         let probe = || async {
             loop {
+                let line = self.line().await;
+                if matches!(line, Link::Cluster(_)) {
+                    return true;
+                }
                 let mut cmd = redis::cmd("SPUBLISH");
                 cmd.arg(self.own().name(&self.0.house)).arg("");
-                let answer = self.line().await.ask::<i64>(&cmd, AGAIN).await;
-                match answer {
+                match line.ask::<i64>(&cmd, AGAIN).await {
                     Ok(_) => return true,
-                    Err(err) if err.is_io_error() || err.is_timeout() => sleep(AGAIN).await,
-                    // It does not know the command, or does not let us use it.
-                    Err(_) => return matches!(self.line().await, Link::Cluster(_)),
+                    Err(err) if is_refused(&err) => return false,
+                    Err(err) => tracing::debug!(error = %err, "Redis does not say what it can"),
                 }
+                sleep(AGAIN).await;
             }
         };
         *self.0.is_sharded.get_or_init(probe).await
@@ -249,7 +256,7 @@ impl Voices {
         } = self;
         let (publishing, listening) = (redis.clone(), redis.clone());
         let tasks = [
-            tokio::spawn(stop_with(&stopping, publishing.publish_all(waiting))),
+            tokio::spawn(publishing.publish_all(waiting, stopping.clone())),
             tokio::spawn(stop_with(&stopping, listening.listen(heard))),
             tokio::spawn(stop_with(&stopping, redis.clone().pulse())),
         ];
@@ -259,6 +266,14 @@ impl Voices {
         }
         redis.farewell().await;
     }
+}
+
+/// Whether the server does not know a command, or does not let us use it.
+fn is_refused(err: &redis::RedisError) -> bool {
+    let is_unknown = err
+        .detail()
+        .is_some_and(|it| it.contains("unknown command"));
+    err.code() == Some("NOPERM") || is_unknown
 }
 
 fn stop_with(

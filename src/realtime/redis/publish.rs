@@ -2,7 +2,8 @@
 
 use std::{sync::atomic::Ordering::Relaxed, time::Duration};
 
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::timeout};
+use tokio_util::sync::CancellationToken;
 
 use super::{Channel, NodeWord, Redis, Word};
 use crate::realtime::wire;
@@ -13,37 +14,56 @@ const BATCH: usize = 128;
 const PATIENCE: Duration = Duration::from_millis(500);
 
 impl Redis {
-    pub(super) async fn publish_all(self, mut waiting: mpsc::Receiver<(Channel, Word)>) {
+    /// Says what waits. After `stopping` was cancelled, what is left is said, for a moment, and no more.
+    pub(super) async fn publish_all(
+        self,
+        mut waiting: mpsc::Receiver<(Channel, Word)>,
+        stopping: CancellationToken,
+    ) {
         let mut words = Vec::with_capacity(BATCH);
-        while waiting.recv_many(&mut words, BATCH).await > 0 {
-            let mut cmds = Vec::with_capacity(words.len());
-            for (channel, word) in words.drain(..) {
-                let bytes = wire::write(&self.0.node, &channel, &word);
-                cmds.push(self.publishing(&channel, &bytes).await);
+        let all = async {
+            while waiting.recv_many(&mut words, BATCH).await > 0 {
+                self.publish_some(&mut words).await;
             }
-            let (count, line) = (cmds.len(), self.line().await);
-            // A line that was cut comes back at once if it can; what is said twice is heard once.
-            let taken = match line.tell(cmds.clone(), PATIENCE).await {
-                Err(_) => line.tell(cmds, PATIENCE).await,
-                taken => taken,
-            };
-            match taken {
-                Ok(()) => {
-                    self.0.counts.published.fetch_add(count as u64, Relaxed);
-                    self.own_up();
-                }
-                Err(err) => {
-                    tracing::debug!(error = %err, count, "words for other nodes were lost");
-                    self.lose(count);
-                }
-            }
+        };
+        if stopping.run_until_cancelled(all).await.is_some() || !self.is_up() {
+            return;
         }
+        let rest = async {
+            while !words.is_empty() || !waiting.is_empty() {
+                while words.len() < BATCH
+                    && let Ok(word) = waiting.try_recv()
+                {
+                    words.push(word);
+                }
+                self.publish_some(&mut words).await;
+            }
+        };
+        // Whoever does not hear it looks into the database.
+        let _ = timeout(PATIENCE, rest).await;
     }
 
-    /// Says that words were lost before, if any were.
-    pub(super) fn own_up(&self) {
-        if self.0.owes.swap(false, Relaxed) {
-            self.tell(NodeWord::Lost);
+    async fn publish_some(&self, words: &mut Vec<(Channel, Word)>) {
+        let mut cmds = Vec::with_capacity(words.len());
+        for (channel, word) in words.iter() {
+            let bytes = wire::write(&self.0.node, channel, word);
+            cmds.push(self.publishing(channel, &bytes).await);
+        }
+        let (count, line) = (cmds.len(), self.line().await);
+        // A line that was cut comes back at once if it can; what is said twice is heard once.
+        let taken = match line.tell(cmds.clone(), PATIENCE).await {
+            Err(_) => line.tell(cmds, PATIENCE).await,
+            taken => taken,
+        };
+        words.clear();
+        match taken {
+            Ok(()) => {
+                self.0.counts.published.fetch_add(count as u64, Relaxed);
+            }
+            Err(err) => {
+                tracing::debug!(error = %err, count, "words for other nodes were lost");
+                self.lose(count);
+            }
         }
     }
 

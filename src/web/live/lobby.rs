@@ -238,11 +238,13 @@ impl Reader {
                 let is_direct = matches!(room.kind, RoomKind::Direct { .. });
                 let position = self.position_mut(room.id);
                 position.is_member |= mine || is_direct;
-                if mine {
+                // What is told once more is no later than what was read since.
+                if mine && message.seq > position.last_seq {
                     position.seen_seq = message.seq;
                 }
                 if !mine && (position.is_member || in_view) {
-                    self.sent.insert(room.id, message.seq);
+                    let sent = self.sent.entry(room.id).or_default();
+                    *sent = message.seq.max(*sent);
                 }
                 self.note_line(news, room, message);
             }

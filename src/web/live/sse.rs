@@ -67,8 +67,12 @@ pub async fn received(
     Form(form): Form<Received>,
 ) -> Result<StatusCode, Problem> {
     site.limits.receipt(user.id()).await?;
-    site.connections
-        .received(user.id(), form.connection, form.number);
+    let Received { connection, number } = form;
+    if !site.connections.received(user.id(), connection, number) {
+        // A balancer may have brought this to another node than the stream comes from.
+        let chat = &site.app.chat;
+        chat.pass_on_received(user.id(), connection, number);
+    }
     Ok(StatusCode::NO_CONTENT)
 }
 
