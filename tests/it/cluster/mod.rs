@@ -3,3 +3,4 @@
 mod admin;
 mod limits;
 mod live;
+mod streams;
