@@ -24,11 +24,8 @@ mod entity;
 mod locks;
 pub mod membership;
 pub mod message;
-<<<<<<< HEAD
 pub mod news;
-=======
 mod postgres;
->>>>>>> pg
 pub mod room;
 mod schema;
 pub mod session;
