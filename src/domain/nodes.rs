@@ -69,7 +69,13 @@ impl Chat {
                 Heard::Node(_, NodeWord::Lost) => self.hub.note_missed(),
                 Heard::Node(_, NodeWord::WhoIsThere) => self.neighbours.is_asked(),
                 Heard::Node(from, NodeWord::Connected(told)) => self.neighbours.hear(from, told),
-                Heard::Node(from, word) => self.presence.hear(&redis, from, &word),
+                Heard::Node(from, word) => {
+                    // What a node did last of all it may not have said.
+                    if matches!(word, NodeWord::Leaving) {
+                        self.hub.note_missed();
+                    }
+                    self.presence.hear(&redis, from, &word);
+                }
             }
         }
     }

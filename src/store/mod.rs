@@ -12,8 +12,8 @@ use std::{
 };
 
 use sea_orm::{
-    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, DbErr, RuntimeErr,
-    SqlErr, Statement, Value, sqlx,
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbErr, RuntimeErr, SqlErr,
+    Statement, Value, sqlx,
 };
 use tokio::time::timeout;
 
@@ -95,11 +95,6 @@ impl Store {
             Ok(answered) => answered.map(|_| ()).map_err(failure),
             Err(_) => Err(Error::Unavailable("the database does not answer".into())),
         }
-    }
-
-    /// Whether several nodes may write to the same database, so that each has to mind the others.
-    fn is_shared(&self) -> bool {
-        self.write.get_database_backend() == DbBackend::Postgres
     }
 
     /// Closes all connections; SQLite folds its write-ahead log into the file.

@@ -80,8 +80,8 @@ impl Upheaval {
         let (redis, postgres) = (Redis::start(), Postgres::start().await);
         let mut nodes = Vec::new();
         for _ in 0..NODES {
-            let place = ["--database", &postgres.url("postgres")];
-            let flags = [&place, &["--redis", &redis.url()], FLAGS].concat();
+            let (database, way) = (postgres.url("postgres"), redis.url());
+            let flags = [&["--database", &database, "--redis", &way], FLAGS].concat();
             let mut node = Node {
                 data: TempDir::new().expect("a directory"),
                 flags: flags.into_iter().map(str::to_owned).collect(),
