@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use crate::support::cluster::Cluster;
 use crate::support::live::Closed;
 use crate::support::signals::{here_in, presence_in};
+use crate::support::stream::Stream;
 use crate::support::{Ear, PASSWORD, Person, RoomId, eventually};
 
 /// Within what time it is so on every node.
@@ -24,7 +25,7 @@ async fn scene(redis: bool) -> (Cluster, [Person; 2], RoomId) {
 }
 
 /// Ends by what happens, on both pages, in time, because they are signed out.
-async fn ends(pages: &mut [Ear], stream: &mut crate::support::stream::Stream, since: Instant) {
+async fn ends(pages: &mut [Ear], stream: &mut Stream, since: Instant) {
     for page in pages {
         assert_eq!(page.closes_with().await, Closed(Some(1008)));
     }

@@ -14,6 +14,7 @@ async fn nothing_is_lost_doubled_or_out_of_order_whatever_breaks() {
     let plan = plan();
     let host = upheaval.host().await;
     let party = Party::gathers(host, &lines, plan).await;
+    party.people().for_each(|person| upheaval.lets_in(person));
     let strikes = upheaval.strikes(&lines, plan);
     let (tally, is_right) = suffer(strikes, &lines, &party, plan).await;
     let findings = held_against_history(&party, &tally).await;

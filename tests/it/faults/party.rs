@@ -77,6 +77,11 @@ impl Party {
         }
     }
 
+    /// Everybody who talks.
+    pub fn people(&self) -> impl Iterator<Item = &Person> {
+        self.clients.iter().map(|client| &client.person)
+    }
+
     fn logs(&self, room: RoomId) -> Vec<Log> {
         let here = self.clients.iter().filter(|client| client.room == room);
         here.map(|client| client.log.clone()).collect()
