@@ -71,8 +71,13 @@ async fn whoever_hides_is_seen_on_no_node() {
     hers.hears_online(ben_id, true).await;
 }
 
-#[tokio::test]
-async fn people_of_a_node_that_stops_move_and_those_who_do_not_come_are_gone() {
+#[tokio::test(flavor = "multi_thread")]
+async fn people_of_a_node_that_stops_move_and_those_of_one_that_died_are_gone_within_45_seconds() {
+    tokio::join!(a_node_stops(), a_node_dies());
+}
+
+/// Whoever was there moves; those who do not come are gone.
+async fn a_node_stops() {
     let mut cluster = Cluster::of(2).await;
     cluster.is_heard(true).await;
     let ada = cluster.person("ada").await;
@@ -84,11 +89,11 @@ async fn people_of_a_node_that_stops_move_and_those_who_do_not_come_are_gone() {
     let mut hers = ada.listens_in_the_lobby().await.settled().await;
     let mut his = ben.listens_in_the_lobby().await;
     let _only = carla.listens_in_the_lobby().await.stays_open();
-    for id in [ben_id, carla_id] {
-        eventually("they are here", async || ada.sees_online(id).await).await;
+    let mut awaited = vec![ben_id, carla_id];
+    while !awaited.is_empty() {
+        let frame = hers.next().await;
+        awaited.retain(|id| presence_in(&frame, *id) != Some(true));
     }
-    ada.creates_room("The frame before").await;
-    hers.hears("The frame before").await;
     let moved = cluster.moved(0, &ben);
     let before = hers.frames().len();
     cluster.loses_a_node();
@@ -103,8 +108,7 @@ async fn people_of_a_node_that_stops_move_and_those_who_do_not_come_are_gone() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn people_of_a_node_that_died_are_gone_within_45_seconds() {
+async fn a_node_dies() {
     let data = [(); 2].map(|()| TempDir::new().expect("a directory"));
     let Pair {
         houses: [here, there],
