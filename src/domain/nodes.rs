@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Chat, neighbours::Question};
 use crate::{
     clock::UnixMillis,
-    error::Result,
+    error::{Error, Result},
     ids::{Rev, UserId},
     realtime::{Event, Heard, NodeWord, Redis, Told, topics_of},
     records::{Message, Privacy, Room, RoomKind},
@@ -144,8 +144,14 @@ impl Chat {
                 // Both ways on it is time to look.
                 look.is_doubtful |= timeout(pace, self.hub.missed()).await.is_ok();
                 look.turn(redis.is_fresh());
-                if let Err(err) = self.look(&mut look).await {
-                    tracing::debug!(error = %err, "what other nodes did is not known yet");
+                match self.look(&mut look).await {
+                    Ok(()) => {}
+                    Err(Error::Internal(err)) => {
+                        tracing::error!(error = err, "what other nodes did cannot be found out");
+                    }
+                    Err(err) => {
+                        tracing::debug!(error = %err, "what other nodes did is not known yet");
+                    }
                 }
                 sleep(APART).await;
             }
@@ -169,24 +175,24 @@ impl Chat {
 
     async fn look(&self, look: &mut Look) -> Result<()> {
         let started = self.clock.now();
+        let people = self.hub.people();
+        if look.is_time_for_sessions() {
+            self.tell_standings(look, &people, started).await?;
+            self.tell_house().await?;
+            look.sessions_at = Some(Instant::now());
+            look.is_doubtful = false;
+        }
         for (person, joined) in self.store.people_since(look.since, MOST).await? {
             self.hub.deliver(Event::PersonJoined { person, joined });
         }
         for room in self.store.rooms_changed(look.since, MOST).await? {
             self.tell_room(&room).await?;
         }
-        let people = self.hub.people();
         for people in people.chunks(TOGETHER) {
             let moved = self.store.memberships_changed(people, look.since, MOST);
             for membership in moved.await? {
                 self.tell_membership(&membership);
             }
-        }
-        if look.is_time_for_sessions() {
-            self.tell_standings(look, &people, started).await?;
-            self.tell_house().await?;
-            look.sessions_at = Some(Instant::now());
-            look.is_doubtful = false;
         }
         look.since = started.minus(BEHIND);
         Ok(())

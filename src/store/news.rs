@@ -83,7 +83,7 @@ struct MembershipRow {
 }
 
 const MEMBERSHIPS: &str = "\
-SELECT user_id, room_id, read_seq, marked_seq, muted_until FROM memberships
+SELECT user_id, room_id, read_seq, marked_seq, COALESCE(muted_until, 0) AS muted_until FROM memberships
 WHERE user_id = ANY(string_to_array($1, ',')::bigint[]) AND changed >= $2 ORDER BY changed DESC LIMIT $3";
 
 #[derive(FromQueryResult)]

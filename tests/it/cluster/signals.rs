@@ -3,13 +3,19 @@
 use reqwest::Method;
 
 use crate::support::cluster::Cluster;
+use crate::support::redis::Redis;
 use crate::support::signals::{muted, title_in, unread};
 use crate::support::{Person, RoomId, messages_in};
 
-/// Two nodes, Ada at the first and Ben at the second, who have both come to a room of theirs.
-async fn ada_and_ben() -> (Cluster, [Person; 2], RoomId) {
-    let cluster = Cluster::of(2).await;
-    cluster.is_heard(true).await;
+/// Two nodes, Ada at the first and Ben at the second, who have both come to a room of theirs; with Redis or without.
+async fn ada_and_ben(redis: bool) -> (Cluster, [Person; 2], RoomId) {
+    let cluster = match redis {
+        true => Cluster::of(2).await,
+        false => Cluster::over(Redis::absent(), 2, &[]).await,
+    };
+    if redis {
+        cluster.is_heard(true).await;
+    }
     let (ada, ben) = (cluster.person("ada").await, cluster[1].person("ben").await);
     let room = ada.creates_room("General").await;
     ada.comes_to(room).await;
@@ -19,7 +25,11 @@ async fn ada_and_ben() -> (Cluster, [Person; 2], RoomId) {
 
 #[tokio::test]
 async fn ticks_turn_by_what_happens_on_another_node() {
-    let (_cluster, [ada, ben], room) = ada_and_ben().await;
+    ticks(true).await;
+}
+
+async fn ticks(redis: bool) {
+    let (_cluster, [ada, ben], room) = ada_and_ben(redis).await;
     let mut hers = ada.listens_from_now(room).await.settled().await;
     let mut lobby = ada.listens_in_the_lobby().await.settled().await;
     ada.posts(room, "are you there?").await;
@@ -38,7 +48,11 @@ async fn ticks_turn_by_what_happens_on_another_node() {
 
 #[tokio::test]
 async fn whoever_answers_on_another_node_has_read_what_stands_before() {
-    let (_cluster, [ada, ben], room) = ada_and_ben().await;
+    answers(true).await;
+}
+
+async fn answers(redis: bool) {
+    let (_cluster, [ada, ben], room) = ada_and_ben(redis).await;
     let mut hers = ada.listens_from_now(room).await.settled().await;
     ada.posts(room, "one").await;
     ada.posts(room, "two").await;
@@ -50,7 +64,11 @@ async fn whoever_answers_on_another_node_has_read_what_stands_before() {
 
 #[tokio::test]
 async fn badges_marks_and_mutes_agree_in_tabs_on_two_nodes() {
-    let (cluster, [ada, ben], room) = ada_and_ben().await;
+    badges(true).await;
+}
+
+async fn badges(redis: bool) {
+    let (cluster, [ada, ben], room) = ada_and_ben(redis).await;
     let there = cluster.moved(1, &ada);
     let mut tabs = [
         ada.listens_in_the_lobby().await.settled().await,
@@ -84,7 +102,11 @@ async fn badges_marks_and_mutes_agree_in_tabs_on_two_nodes() {
 
 #[tokio::test]
 async fn new_rooms_and_people_show_in_lobbies_on_other_nodes() {
-    let (cluster, [ada, ben], _) = ada_and_ben().await;
+    lobbies(true).await;
+}
+
+async fn lobbies(redis: bool) {
+    let (cluster, [ada, ben], _) = ada_and_ben(redis).await;
     let mut hers = ada.listens_in_the_lobby().await.settled().await;
     let mut his = ben.listens_in_the_lobby().await.settled().await;
     ada.creates_room("Plaza").await;
@@ -97,9 +119,14 @@ async fn new_rooms_and_people_show_in_lobbies_on_other_nodes() {
     his.hears("emil").await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn without_redis_all_of_that_comes_a_little_later() {
+    tokio::join!(ticks(false), answers(false), badges(false), lobbies(false));
+}
+
 #[tokio::test]
 async fn a_chat_of_two_on_two_nodes_stays_between_them() {
-    let (cluster, [ada, ben], room) = ada_and_ben().await;
+    let (cluster, [ada, ben], room) = ada_and_ben(true).await;
     let chat = ada.opens_chat_with(&ben).await;
     let carla = cluster[1].person("carla").await;
     let mut outside = carla.listens_in_the_lobby().await.settled().await;
@@ -140,7 +167,7 @@ async fn types(person: &Person, room: RoomId) {
 
 #[tokio::test]
 async fn typing_is_seen_on_another_node_until_the_message_is_there_or_the_page_gone() {
-    let (_cluster, [ada, ben], room) = ada_and_ben().await;
+    let (_cluster, [ada, ben], room) = ada_and_ben(true).await;
     let mut in_room = ben.listens_from_now(room).await.settled().await;
     let mut in_lobby = ben.listens_in_the_lobby().await.settled().await;
     types(&ada, room).await;

@@ -191,7 +191,8 @@ fn sum_up(logs: &[Vec<Entry>], findings: &[Finding], tally: &Tally) {
 /// Whether a server's log tells of a fault of its own. A debug build reads its templates from files, which may have run
 /// out: then a handler panics.
 fn is_at_fault(log: &str) -> bool {
-    let is_fault = |line: &str| line.contains("panicked at") || line.contains("status=500");
+    let signs = ["panicked at", "status=500", "cannot be found out"];
+    let is_fault = |line: &str| signs.iter().any(|sign| line.contains(sign));
     let is_template = |line: &str| {
         line.contains("src/web/templates.rs") || line.contains("internal: a handler panicked")
     };
