@@ -2,7 +2,7 @@
 
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult,
-    PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, TransactionTrait, sea_query::Expr,
+    PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, sea_query::Expr,
 };
 
 use super::{Store, entity::user, failure, is_taken, locks, statement};
@@ -62,7 +62,11 @@ impl Store {
         password: &str,
         now: UnixMillis,
     ) -> Result<User> {
-        let tx = self.write.begin().await.map_err(failure)?;
+        let tx = self
+            .write
+            .begin(Default::default())
+            .await
+            .map_err(failure)?;
         locks::sign_up(&tx).await?;
         let insert = "INSERT INTO users (name, name_folded, password, role, created) \
             SELECT $1, $2, $3, CASE WHEN EXISTS (SELECT 1 FROM users) THEN 'member' ELSE 'administrator' END, $4 \
@@ -172,7 +176,11 @@ impl Store {
 
     /// Changes what a person lets others see, from now on: how far everybody has read in their rooms is kept there.
     pub async fn update_privacy(&self, id: UserId, privacy: Privacy) -> Result<()> {
-        let tx = self.write.begin().await.map_err(failure)?;
+        let tx = self
+            .write
+            .begin(Default::default())
+            .await
+            .map_err(failure)?;
         locks::rooms_of(&tx, id).await?;
         let change = user::ActiveModel {
             id: Set(id.0),

@@ -102,8 +102,8 @@ impl Problem {
                 "That was a lot at once. Wait a little and try again.",
             ),
             Self::Chat(Error::Unavailable(_)) => (
-                "Not stored",
-                "The server cannot store anything right now. Nothing was changed; try again in a moment.",
+                "Not now",
+                "The server cannot get to its data right now. Nothing was stored or changed; try again in a moment.",
             ),
             Self::Chat(Error::Unknown) => (
                 "Not sure",

@@ -101,6 +101,13 @@ async fn a_server_that_stands_still_is_not_waited_for_longer_than_a_post_has() {
     scene.refuses(&key).await;
     scene.refuses(&key).await;
     scene.ada.gets("/readyz").await.is(503);
+    let begun = Instant::now();
+    scene
+        .ada
+        .gets(&format!("/rooms/{}", scene.room))
+        .await
+        .is(503);
+    assert!(begun.elapsed() < Duration::from_secs(11), "nor a page");
     scene.server.is_frozen(false);
     scene.recovers(&key).await;
 }

@@ -6,10 +6,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use sea_orm::{
-    DatabaseTransaction, FromQueryResult, SqliteTransactionMode, TransactionOptions,
-    TransactionTrait,
-};
+use sea_orm::{DatabaseTransaction, FromQueryResult, SqliteTransactionMode, TransactionOptions};
 use tokio::time::timeout;
 
 use super::{
@@ -104,7 +101,7 @@ async fn attempt(
         sqlite_transaction_mode: mode,
         ..Default::default()
     };
-    let tx = store.write.begin_with_options(options).await?;
+    let tx = store.write.begin(options).await?;
     let id = match store.is_shared() {
         true => lock_rooms(&tx, writes).await?,
         false => None,

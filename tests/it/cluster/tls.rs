@@ -19,8 +19,12 @@ fn certificates(folder: &Path) {
     let names = "subjectAltName=IP:127.0.0.1,DNS:localhost\nbasicConstraints=CA:FALSE\n";
     std::fs::write(folder.join("names"), names).expect("it can be written");
     let key = "-newkey rsa:2048 -nodes";
-    openssl(&format!("req -x509 {key} -keyout ca.key -out ca.pem -days 2 -subj /CN=Tests"));
-    openssl(&format!("req {key} -keyout key.pem -out asked.pem -subj /CN=localhost"));
+    openssl(&format!(
+        "req -x509 {key} -keyout ca.key -out ca.pem -days 2 -subj /CN=Tests"
+    ));
+    openssl(&format!(
+        "req {key} -keyout key.pem -out asked.pem -subj /CN=localhost"
+    ));
     openssl(
         "x509 -req -in asked.pem -CA ca.pem -CAkey ca.key -CAcreateserial -out cert.pem -days 2 -extfile names",
     );
@@ -34,7 +38,14 @@ async fn redis_is_reached_over_tls() {
     let file = |name: &str| folder.path().join(name).display().to_string();
     let (cert, key, ca) = (file("cert.pem"), file("key.pem"), file("ca.pem"));
     let port = free_port().to_string();
-    let files = ["--tls-cert-file", &cert, "--tls-key-file", &key, "--tls-ca-cert-file", &ca];
+    let files = [
+        "--tls-cert-file",
+        &cert,
+        "--tls-key-file",
+        &key,
+        "--tls-ca-cert-file",
+        &ca,
+    ];
     let listen = ["--tls-port", &port, "--tls-auth-clients", "no"];
     let _redis = Redis::with(&[&listen[..], &files].concat());
     let url = format!("rediss://localhost:{port}");
