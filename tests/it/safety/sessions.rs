@@ -143,7 +143,7 @@ async fn private_pages_are_not_kept_by_any_cache() {
     ] {
         for answer in [
             ada.gets(&path).await.is(200),
-            ada.fetches(&path, "section#conversation").await,
+            ada.fetches(&path, "main#conversation").await,
         ] {
             assert_eq!(answer.header("cache-control"), "no-store", "{path}");
             assert!(
