@@ -38,6 +38,14 @@ bench *flags:
     cargo build --release
     cargo run --release --package tertulia-bench -- {{ flags }}
 
+# Lighthouse on the release binary: sign-in, lobby and room; fails below 98 in performance, 100 in the rest
+audit: _deps
+    tests/look/run lighthouse
+
+# Take the pictures of the README anew
+pictures: _deps
+    tests/look/run pictures
+
 # Chromium, for the tests in a real browser.
 _deps:
     #!/usr/bin/env bash
