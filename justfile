@@ -43,6 +43,14 @@ bench *flags:
     cargo build --release
     cargo run --release --package tertulia-bench -- {{ flags }}
 
+# Lighthouse on the release binary: sign-in, lobby and room; fails below 98 in performance, 100 in the rest
+audit: _deps
+    tests/look/run lighthouse
+
+# Take the pictures of the README anew
+pictures: _deps
+    tests/look/run pictures
+
 # Try out several nodes: PostgreSQL, Redis, nodes and a balancer on free ports, in a temporary directory, until Ctrl-C
 cluster nodes="3": _deps
     cargo build --release --workspace

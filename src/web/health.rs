@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use poem::{
-    Response, handler,
+    Request, Response, handler,
     http::StatusCode,
     web::{Data, Path},
 };
 
-use super::{Site, assets, error::Problem};
+use super::{Site, assets, error::Problem, gzip};
 use crate::realtime::Redis;
 
 #[handler]
@@ -43,6 +43,9 @@ pub async fn readyz(Data(site): Data<&Arc<Site>>) -> Response {
 }
 
 #[handler]
-pub fn asset(Path((fingerprint, path)): Path<(String, String)>) -> Result<Response, Problem> {
-    assets::answer(&fingerprint, &path)
+pub fn asset(
+    req: &Request,
+    Path((fingerprint, path)): Path<(String, String)>,
+) -> Result<Response, Problem> {
+    assets::answer(&fingerprint, &path, gzip::is_welcome(req.headers()))
 }

@@ -29,6 +29,7 @@ mod error;
 mod extract;
 mod forms;
 mod guard;
+mod gzip;
 mod headers;
 mod health;
 mod limits;

@@ -87,11 +87,14 @@ pub fn hue(id: i64) -> i64 {
 /// The letters in an avatar: the first of the first two words.
 pub fn initials(name: &str) -> String {
     let words = name.split(|c: char| c.is_whitespace() || "._-".contains(c));
-    let first = words.filter_map(|word| {
-        word.chars()
-            .find(|c| c.is_alphanumeric())
-            .or_else(|| word.chars().next())
-    });
+    // "Odds & ends" is OE.
+    let first = words
+        .filter(|word| *word != "&" && *word != "+")
+        .filter_map(|word| {
+            word.chars()
+                .find(|c| c.is_alphanumeric())
+                .or_else(|| word.chars().next())
+        });
     let letters: String = first.take(2).flat_map(char::to_uppercase).collect();
     if letters.is_empty() {
         "#".into()
@@ -110,6 +113,7 @@ mod tests {
             ("ada", "A"),
             ("Ada Lovelace King", "AL"),
             ("ada.l", "AL"),
+            ("Odds & ends", "OE"),
             ("Émile", "É"),
             ("🎉 party", "🎉P"),
             ("#", "#"),

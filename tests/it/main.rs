@@ -3,6 +3,7 @@
 mod accounts;
 mod admin;
 mod browser;
+mod browser_a11y;
 mod browser_live;
 mod browser_outbox;
 mod browser_signals;

@@ -138,7 +138,7 @@ async fn markup_in_the_name_of_a_room_is_literal_text_everywhere() {
             "{hostile} is not in the title"
         );
         is_harmless(
-            &ben.fetches(&format!("/rooms/{room}"), "section#conversation")
+            &ben.fetches(&format!("/rooms/{room}"), "main#conversation")
                 .await,
         );
     }

@@ -3,6 +3,7 @@
 
 pub mod actor;
 pub mod ask;
+pub mod barriers;
 pub mod browser;
 pub mod cluster;
 pub mod databases;
