@@ -14,10 +14,10 @@ run *flags:
 demo *flags:
     cargo run --release -- demo {{ flags }}
 
-# Install what is missing, run every test on SQLite, most once more on PostgreSQL, then lint (`just test live`: only tests named so)
+# Install what is missing, run every test on SQLite, most once more on PostgreSQL and Redis, then lint (`just test live`: only tests named so)
 test *filter: _deps
     cargo test --workspace {{ filter }}
-    @echo "Once more on PostgreSQL, without what is SQLite's own or has nothing to do with the database:"
+    @echo "Once more on PostgreSQL and Redis, without what is SQLite's own or has nothing to do with the database:"
     TERTULIA_TEST_DATABASE=postgres cargo test --test it {{ filter }} -- {{ not_on_postgres }}
     @{{ if filter == "" { quote(just_executable()) + " lint" } else { "true" } }}
 
