@@ -38,10 +38,15 @@ review:
     @command -v cargo-insta >/dev/null || { echo "First: cargo install cargo-insta --locked" >&2; exit 1; }
     cargo insta review
 
-# Measure the release binary, as in the README (--quick: shorter runs; --only start,posts,pages,fanout,signals,herd)
+# Measure the release binary, as in the README (--quick: shorter runs; --only start,posts,pages,fanout,signals,herd,nodes)
 bench *flags:
     cargo build --release
     cargo run --release --package tertulia-bench -- {{ flags }}
+
+# Try out several nodes: PostgreSQL, Redis, nodes and a balancer on free ports, in a temporary directory, until Ctrl-C
+cluster nodes="3": _deps
+    cargo build --release --workspace
+    target/release/tertulia-bench cluster {{ nodes }}
 
 # Chromium for the tests in a real browser; PostgreSQL and Redis, of which the tests start servers of their own.
 _deps:

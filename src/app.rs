@@ -2,13 +2,14 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::task::JoinHandle;
+use tokio::{sync::mpsc, task::JoinHandle};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     clock::Clock,
     config::Config,
     domain::Chat,
+    realtime::{Bus, Heard, Hub, NodeId, Redis, Voices},
     store::{Store, session::Sessions},
 };
 
@@ -53,9 +54,18 @@ impl App {
             .await
             .map_err(StartError)?;
         let sessions = Arc::new(Sessions::new(store.clone(), clock.clone()));
-        let (chat, writer) = Chat::start(store, clock.clone())
+        let failed = |err| StartError(format!("cannot read the database: {err}"));
+        let nodes = match config.redis.is_empty() {
+            true => None,
+            false => Some(join(&config, &store).await?),
+        };
+        let bus = match &nodes {
+            Some((redis, ..)) => Bus::Redis(redis.clone()),
+            None => Bus::Local(Hub::default()),
+        };
+        let (chat, writer) = Chat::start(store, clock.clone(), bus)
             .await
-            .map_err(|err| StartError(format!("cannot read the database: {err}")))?;
+            .map_err(failed)?;
         let app = Self {
             config,
             clock,
@@ -72,6 +82,16 @@ impl App {
             .spawn(commit_deliveries(app.chat.clone(), app.stopping.clone()));
         app.tasks
             .spawn(app.chat.clone().follow_presence(app.stopping.clone()));
+        if let Some((redis, voices, heard)) = nodes {
+            let (chat, stopping) = (&app.chat, &app.stopping);
+            app.tasks.spawn(voices.run(stopping.clone()));
+            let hear = chat
+                .clone()
+                .hear_nodes(heard, redis.clone(), stopping.clone());
+            app.tasks.spawn(hear);
+            app.tasks
+                .spawn(chat.clone().look_for_news(redis, stopping.clone()));
+        }
         Ok(app)
     }
 
@@ -82,6 +102,29 @@ impl App {
         self.tasks.wait().await;
         self.chat.close(self.writer).await;
     }
+}
+
+/// The way to the other nodes of the same database.
+async fn join(
+    config: &Config,
+    store: &Store,
+) -> Result<(Redis, Voices, mpsc::Receiver<Heard>), StartError> {
+    if !store.is_shared() {
+        let words = "several nodes need one database that all of them reach: set --database postgres://… as well, or leave --redis out";
+        return Err(StartError(words.into()));
+    }
+    let house = store.house().await;
+    let house = house.map_err(|err| StartError(format!("cannot read the database: {err}")))?;
+    let node = NodeId(format!("{}-{:08x}", host_name(), rand::random::<u32>()).into());
+    Redis::new(&config.redis, (node, house), Hub::joined()).map_err(StartError)
+}
+
+/// What this machine calls itself, for people to recognise it.
+fn host_name() -> String {
+    let name = rustix::system::uname();
+    let name = name.nodename().to_string_lossy();
+    let plain = |sign: &char| sign.is_ascii_alphanumeric() || *sign == '-';
+    name.chars().filter(plain).take(40).collect()
 }
 
 /// Ends when `stopping` is cancelled, after a last time.

@@ -64,9 +64,9 @@ pub struct Config {
     #[arg(long, env = "TERTULIA_DATABASE", value_name = "URL")]
     pub database: Option<DatabaseUrl>,
 
-    /// Redis that joins several nodes: redis://HOST (for a later version: refused until then)
-    #[arg(long, env = "TERTULIA_REDIS", value_name = "URL", value_parser = redis)]
-    pub redis: Option<String>,
+    /// Redis that joins several nodes on one PostgreSQL database: redis://[USER:PASSWORD@]HOST:PORT or rediss://…; several, separated by commas, are of one cluster
+    #[arg(long, env = "TERTULIA_REDIS", value_name = "URL", hide_env_values = true, value_delimiter = ',', value_parser = redis)]
+    pub redis: Vec<String>,
 
     /// Address that people type, when it differs from the one listened on (https://chat.example.org)
     #[arg(long, env = "TERTULIA_PUBLIC_URL", value_name = "URL")]
@@ -273,9 +273,9 @@ fn token(text: &str) -> Result<String, String> {
 
 fn redis(text: &str) -> Result<String, String> {
     if text.starts_with("redis://") || text.starts_with("rediss://") {
-        Err("this version runs as one node; leave --redis out".into())
+        Ok(text.into())
     } else {
-        Err("write redis://HOST:PORT or rediss://HOST:PORT".into())
+        Err("write redis://HOST:PORT, or rediss://HOST:PORT for TLS".into())
     }
 }
 

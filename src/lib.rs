@@ -25,7 +25,9 @@
 //! 9. Who hides how far they read, or whether they are here, does not see it of others: what a person sees goes through
 //!    their `Privacy` (`web::views::Eyes`). What they mark as unread or mute is told to nobody else.
 //! 10. What a reader is sent does not depend on how: `web::live::feed` decides, a WebSocket or a stream carries.
-//! 11. Every queue, body, page and pool has a bound, and its type says what happens there.
+//! 11. Redis only makes other nodes hear of things sooner. What it loses, brings late or twice is put right by the
+//!     database (`domain::nodes`) and by what listeners were told already (`realtime::positions`). Nothing waits for it.
+//! 12. Every queue, body, page and pool has a bound, and its type says what happens there.
 //!
 //! # One message's journey
 //! `web::messages::post` parses the form and asks [`domain::Chat::post`]; the writer (`store::writer`) commits it with
@@ -35,6 +37,10 @@
 //! ping (over a stream, an `ask` that the page answers); its pong says that the browser has it, and with others that is
 //! committed as delivered. Ben's page says when he has looked. When a room's floors move, one small frame tells its
 //! pages, which turn their ticks by it.
+//!
+//! On several nodes the bus also says it on Redis, on a channel per topic; the other nodes give it to those of their
+//! readers who listen to that topic. Every few seconds, and every moment while a node's own beat does not come back to
+//! it, each looks into the database for what it was not told, and tells that.
 
 pub mod app;
 pub mod clock;

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::{
     clock::UnixMillis,
     ids::{Rev, RoomId, Seq, UserId},
@@ -17,7 +19,7 @@ pub enum Role {
 }
 
 /// Somebody, as far as others see them.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Person {
     /// Who.
     pub id: UserId,
@@ -41,7 +43,7 @@ pub struct User {
 }
 
 /// What a person lets others see. It is mutual: who hides something does not see it of others either.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Privacy {
     /// How far they have read.
     pub receipts: bool,
@@ -60,7 +62,7 @@ impl Default for Privacy {
 }
 
 /// Where messages are.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Room {
     /// Which.
     pub id: RoomId,
@@ -69,7 +71,7 @@ pub struct Room {
 }
 
 /// The kinds of rooms.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub enum RoomKind {
     /// Open to everyone with an account.
     Public {
@@ -102,7 +104,7 @@ impl Room {
 }
 
 /// Author and time of the message before: whether a message begins a day or a group never changes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Previous {
     /// Who wrote it.
     pub author: UserId,
@@ -111,7 +113,7 @@ pub struct Previous {
 }
 
 /// A post, in its present state.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Message {
     /// Where.
     pub room: RoomId,
@@ -134,7 +136,7 @@ pub struct Message {
 }
 
 /// Who else was in a room when a message was posted: how far its ticks can come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Audience {
     /// Nobody: it stays merely sent.
     Nobody,
@@ -157,7 +159,7 @@ impl Audience {
 
 /// How far everybody in a room was reached, and everybody who sends read receipts has read: the lowest watermarks of
 /// its members. They never fall.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Floors {
     /// Every member has received everything up to here.
     pub delivered: Seq,
@@ -187,7 +189,7 @@ impl Floors {
 }
 
 /// A room's newest message, as far as its ticks go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Newest {
     /// Who wrote it.
     pub author: UserId,

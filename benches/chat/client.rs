@@ -109,19 +109,22 @@ impl Client {
 
     /// Creates an account and stays signed in.
     pub async fn sign_up(&mut self, name: &str) -> Result<Person> {
-        let answer = self
-            .post(
-                "/signup",
-                &format!("username={name}&password=benchmark-password"),
-                "",
-            )
-            .await?;
+        self.enter("/signup", name).await
+    }
+
+    /// Signs in to an account that was created elsewhere.
+    pub async fn sign_in(&mut self, name: &str) -> Result<Person> {
+        self.enter("/signin", name).await
+    }
+
+    async fn enter(&mut self, path: &str, name: &str) -> Result<Person> {
+        let form = format!("username={name}&password=benchmark-password");
+        let answer = self.post(path, &form, "").await?;
         let cookie = answer
             .header("set-cookie")
             .and_then(|cookie| cookie.split(';').next());
         let cookie = cookie.filter(|_| answer.status == 303);
-        let cookie =
-            cookie.ok_or_else(|| format!("signing up was answered with {}", answer.head))?;
+        let cookie = cookie.ok_or_else(|| format!("{path} was answered with {}", answer.head))?;
         Ok(Person {
             cookie: cookie.into(),
         })

@@ -35,6 +35,15 @@ pub fn on_the_server_core<T>(act: impl FnOnce() -> T) -> Result<T> {
     Ok(done)
 }
 
+/// Runs `act` on all cores (a child that it starts may use them), then goes back.
+pub fn on_all_cores<T>(act: impl FnOnce() -> T) -> Result<T> {
+    let before = sched_getaffinity(None)?;
+    pin(|_| true)?;
+    let done = act();
+    sched_setaffinity(None, &before)?;
+    Ok(done)
+}
+
 /// Keeps the load off the server's core.
 pub fn take_the_load_cores() -> Result<()> {
     if shares_cores() {

@@ -5,18 +5,22 @@
 
 use std::{env, fs, io::IsTerminal, path::PathBuf, process::ExitCode};
 
+mod balancer;
 mod bare;
 mod client;
+mod cluster;
 mod fanout;
 mod figures;
 mod herd;
 mod lines;
 mod lobby;
 mod machine;
+mod nodes;
 mod pages;
 mod posts;
 mod program;
 mod readers;
+mod servers;
 mod side;
 mod signals;
 mod start;
@@ -28,11 +32,13 @@ use program::Program;
 type Result<T, E = Box<dyn std::error::Error + Send + Sync>> = std::result::Result<T, E>;
 
 const USAGE: &str = "\
-tertulia-bench [--quick] [--only start,posts,pages,fanout,signals,herd] [--server FILE] [--unpinned]
+tertulia-bench [--quick] [--only start,posts,pages,fanout,signals,herd,nodes] [--server FILE] [--unpinned]
+tertulia-bench cluster [NODES]
   --quick      smaller rooms, fewer people, shorter runs
   --only       some of the measurements
   --server     the program to measure [default: tertulia beside this file]
-  --unpinned   server and load share all cores, instead of one core for each";
+  --unpinned   server and load share all cores, instead of one core for each
+  cluster      measures nothing: PostgreSQL, Redis, 3 nodes or so many and a balancer, to try them out";
 
 /// What to measure, and how thoroughly.
 pub struct Plan {
@@ -57,6 +63,9 @@ fn main() -> ExitCode {
     if env::args().nth(1).as_deref() == Some(bare::COMMAND) {
         return outcome(bare::run());
     }
+    if env::args().nth(1).as_deref() == Some(cluster::COMMAND) {
+        return outcome(try_out());
+    }
     match plan() {
         Ok(plan) => outcome(run(&plan)),
         Err(words) => {
@@ -64,6 +73,15 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Runs several nodes until Ctrl-C.
+fn try_out() -> Result<()> {
+    let nodes = env::args().nth(2).map_or(Ok(3), |nodes| nodes.parse())?;
+    let program = env::current_exe()?.with_file_name("tertulia");
+    let runtime = tokio::runtime::Runtime::new()?;
+    machine::share_all_cores();
+    runtime.block_on(cluster::run(&program, nodes))
 }
 
 fn plan() -> Result<Plan, String> {
@@ -129,6 +147,10 @@ async fn measure(plan: &Plan, table: &mut Table) -> Result<()> {
     if plan.wants("herd") {
         tell("a herd");
         herd::measure(plan, &mut program, &data, table).await?;
+    }
+    if plan.wants("nodes") {
+        tell("several nodes");
+        nodes::measure(plan, folder.path(), table).await?;
     }
     if plan.wants("pages") {
         tell("pages");

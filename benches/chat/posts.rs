@@ -12,15 +12,21 @@ use super::{
     client::Client,
     figures::{Table, Times, rate, three, time},
     machine,
-    program::Program,
+    program::{Process, Program},
 };
 
+/// Connections, and the room that each posts into; without one it asks for /healthz.
+pub type Senders = Vec<(Client, Option<String>)>;
+
 /// What one run came to.
-struct Run {
-    count: u64,
-    took: Duration,
+pub struct Run {
+    /// How many were answered.
+    pub count: u64,
+    /// In what time.
+    pub took: Duration,
     cpu: Duration,
-    times: Times,
+    /// How long each took.
+    pub times: Times,
 }
 
 pub async fn measure(
@@ -43,10 +49,18 @@ pub async fn measure(
     );
     for senders in [16, 64] {
         // The first second warms up.
-        run(program, senders, Some(&room), Duration::from_secs(1)).await?;
+        let warm_up = senders_of(program, senders, Some(&room)).await?;
+        let processes = [program.process];
+        run(warm_up, &processes, Duration::from_secs(1)).await?;
         let length = Duration::from_secs(plan.size(5, 2));
-        let pings = run(program, senders, None, length).await?;
-        let posts = run(program, senders, Some(&room), length).await?;
+        let pings = run(
+            senders_of(program, senders, None).await?,
+            &processes,
+            length,
+        )
+        .await?;
+        let posts = senders_of(program, senders, Some(&room)).await?;
+        let posts = run(posts, &processes, length).await?;
         let (posted, answered) = (rate(posts.count, posts.took), rate(pings.count, pings.took));
         table.add(
             format!("posts/s, {senders} senders, each on the disk before its answer"),
@@ -71,21 +85,23 @@ pub async fn measure(
     Ok(())
 }
 
-/// Each sender posts, or asks for /healthz, as soon as its last answer is there.
-async fn run(
-    program: &Program,
-    senders: usize,
-    room: Option<&str>,
-    length: Duration,
-) -> Result<Run> {
+/// So many who post into this room, or ask for /healthz.
+async fn senders_of(program: &Program, senders: usize, room: Option<&String>) -> Result<Senders> {
     let mut clients = Vec::new();
     for person in &program.people[..senders] {
-        clients.push(Client::of(&program.address, person).await?);
+        let client = Client::of(&program.address, person).await?;
+        clients.push((client, room.cloned()));
     }
-    let (cpu, begun) = (program.process.cpu()?, Instant::now());
+    Ok(clients)
+}
+
+/// Each sender posts, or asks for /healthz, as soon as its last answer is there.
+pub async fn run(senders: Senders, processes: &[Process], length: Duration) -> Result<Run> {
+    let cpu = || -> Result<Duration> { processes.iter().map(|it| it.cpu()).sum() };
+    let (before, begun) = (cpu()?, Instant::now());
     let mut running = JoinSet::new();
-    for client in clients {
-        running.spawn(send(client, room.map(Into::into), begun + length));
+    for (client, room) in senders {
+        running.spawn(send(client, room, begun + length));
     }
     let (mut count, mut times) = (0, Times::default());
     while let Some(done) = running.join_next().await {
@@ -96,7 +112,7 @@ async fn run(
     Ok(Run {
         count,
         took: begun.elapsed(),
-        cpu: program.process.cpu()? - cpu,
+        cpu: cpu()? - before,
         times,
     })
 }

@@ -101,6 +101,11 @@ fn serving(data: &Path, listen: &str) -> Vec<String> {
 }
 
 impl Process {
+    /// Its number.
+    pub fn id(self) -> u32 {
+        self.0
+    }
+
     /// The processor time it has used, in steps of 10 ms.
     pub fn cpu(&self) -> Result<Duration> {
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.0))?;

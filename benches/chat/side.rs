@@ -186,7 +186,8 @@ impl Side {
     }
 }
 
-async fn keep_posting(
+/// Posts until `end` as fast as all readers see it.
+pub async fn keep_posting(
     mut sender: Client,
     room: String,
     board: Arc<Board>,

@@ -19,6 +19,8 @@ pub mod body;
 mod lanes;
 pub mod messages;
 pub mod names;
+pub mod neighbours;
+mod nodes;
 pub mod passwords;
 pub mod presence;
 pub mod privacy;
@@ -28,6 +30,7 @@ pub mod typing;
 
 use lanes::Lanes;
 use messages::Missed;
+use neighbours::Neighbours;
 use passwords::Passwords;
 use presence::Presence;
 use privacy::House;
@@ -59,23 +62,21 @@ pub struct Chat {
     presence: Presence,
     typing: Typing,
     house: House,
+    neighbours: Neighbours,
     missed: Arc<WhatWasMissed>,
     /// How many who come back may look up what concerns them alone at the same time.
     turns: Arc<Semaphore>,
 }
 
 impl Chat {
-    /// A chat over `store`, and its writer's task, which ends in [`Chat::close`].
+    /// A chat over `store` whose news goes over `bus`, and its writer's task, which ends in [`Chat::close`].
     ///
     /// # Errors
     /// What the administrator set cannot be read.
-    pub async fn start(store: Store, clock: Clock) -> Result<(Self, JoinHandle<()>)> {
+    pub async fn start(store: Store, clock: Clock, bus: Bus) -> Result<(Self, JoinHandle<()>)> {
         let house = House::read(&store).await?;
         let presence = Presence::new(clock.clone());
-
-        let hub = Hub::default();
-        let bus = Bus::Local(hub.clone());
-        let news = bus.clone();
+        let (hub, news) = (bus.hub().clone(), bus.clone());
         let publish = move |committed: Vec<Committed>| {
             committed.into_iter().for_each(|it| news.publish(event(it)))
         };
@@ -94,6 +95,7 @@ impl Chat {
             presence,
             typing: Typing::default(),
             house,
+            neighbours: Neighbours::default(),
             missed: Arc::default(),
             turns: Arc::new(Semaphore::new(TURNS)),
         };

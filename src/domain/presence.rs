@@ -2,7 +2,7 @@
 //!
 //! What is known of the present is kept in memory alone; when somebody was last here is stored, so that it can be
 //! said after a restart. Changes are gathered and told together: a thousand people who come back at once are one
-//! piece of news, not a thousand.
+//! piece of news, not a thousand. On several nodes each says who is there ([`elsewhere`]); somebody is here who is on any.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -13,6 +13,7 @@ use std::{
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use self::elsewhere::Elsewhere;
 use super::Chat;
 use crate::{
     clock::{Clock, UnixMillis},
@@ -21,6 +22,8 @@ use crate::{
     realtime::Event,
     records::User,
 };
+
+mod elsewhere;
 
 /// How long somebody stays here after their last page has gone.
 pub const GRACE: Duration = Duration::from_secs(10);
@@ -54,8 +57,11 @@ pub struct Presence {
 #[derive(Debug, Default)]
 struct Here {
     people: HashMap<UserId, Stay>,
+    elsewhere: Elsewhere,
     /// What was not told yet.
     changed: BTreeMap<UserId, bool>,
+    /// What other nodes were not told yet: only what concerns this one.
+    moved: BTreeMap<UserId, bool>,
 }
 
 /// Somebody's being here.
@@ -86,16 +92,15 @@ impl Presence {
 
     /// Whether somebody is here and lets others see it.
     pub fn is_online(&self, user: UserId) -> bool {
-        let here = self.lock();
-        here.people.get(&user).is_some_and(|stay| stay.is_shown)
+        self.lock().shows(user)
     }
 
     /// Everybody who is here and lets others see it, in the order of their ids.
     pub fn online(&self) -> Vec<UserId> {
         let here = self.lock();
-        let shown = here.people.iter().filter(|(_, stay)| stay.is_shown);
-        let mut online: Vec<_> = shown.map(|(user, _)| *user).collect();
+        let mut online: Vec<_> = here.shown().chain(here.elsewhere.people()).collect();
         online.sort_unstable();
+        online.dedup();
         online
     }
 
@@ -119,7 +124,7 @@ impl Presence {
             return;
         };
         if std::mem::replace(&mut stay.is_shown, is_shown) != is_shown {
-            here.changed.insert(user, is_shown);
+            here.note(user, is_shown);
         }
     }
 
@@ -142,7 +147,7 @@ impl Presence {
         let mut left: BTreeMap<_, Vec<_>> = BTreeMap::new();
         for (user, stay) in gone {
             if stay.is_shown {
-                here.changed.insert(user, false);
+                here.note(user, false);
             }
             let second = UnixMillis(stay.left.0 / 1000 * 1000);
             left.entry(second).or_default().push(user);
@@ -167,18 +172,41 @@ impl Presence {
 
 impl Here {
     fn stay(&mut self, user: UserId, is_shown: bool) -> &mut Stay {
-        let Self { people, changed } = self;
-        people.entry(user).or_insert_with(|| {
-            if is_shown {
-                changed.insert(user, true);
-            }
-            Stay {
-                pages: 0,
-                is_shown,
-                until: None,
-                left: UnixMillis(0),
-            }
+        if !self.people.contains_key(&user) && is_shown {
+            self.note(user, true);
+        }
+        self.people.entry(user).or_insert(Stay {
+            pages: 0,
+            is_shown,
+            until: None,
+            left: UnixMillis(0),
         })
+    }
+
+    /// Somebody has come to this node, or gone from it.
+    fn note(&mut self, user: UserId, is_here: bool) {
+        self.moved.insert(user, is_here);
+        if !self.elsewhere.has(user) {
+            self.changed.insert(user, is_here);
+        }
+    }
+
+    /// These have come to other nodes, or gone from them; who is here is so anyway.
+    fn note_elsewhere(&mut self, moved: Vec<(UserId, bool)>) {
+        for (user, is_there) in moved {
+            if !self.people.get(&user).is_some_and(|stay| stay.is_shown) {
+                self.changed.insert(user, is_there);
+            }
+        }
+    }
+
+    fn shows(&self, user: UserId) -> bool {
+        self.people.get(&user).is_some_and(|stay| stay.is_shown) || self.elsewhere.has(user)
+    }
+
+    fn shown(&self) -> impl Iterator<Item = UserId> {
+        let shown = self.people.iter().filter(|(_, stay)| stay.is_shown);
+        shown.map(|(user, _)| *user)
     }
 }
 
@@ -219,8 +247,11 @@ impl Chat {
     pub async fn follow_presence(self, stopping: CancellationToken) {
         let mut ticks = tokio::time::interval(PACE);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let mut store_at = Instant::now() + STORED;
-        self.expect_back().await;
+        let (mut store_at, mut told) = (Instant::now() + STORED, None);
+        // On several nodes the others remember for a while who was here, and tell.
+        if self.bus.redis().is_none() {
+            self.expect_back().await;
+        }
         while stopping.run_until_cancelled(ticks.tick()).await.is_some() {
             for (left, people) in self.presence.forget_gone() {
                 self.store_seen(&people, left).await;
@@ -232,8 +263,9 @@ impl Chat {
             let changes = self.presence.take_changes();
             for people in changes.chunks(TOLD) {
                 let people = people.into();
-                self.bus.publish(Event::PresenceChanged { people });
+                self.bus.publish_here(Event::PresenceChanged { people });
             }
+            self.tell_nodes(&mut told).await;
         }
         self.store_everybody().await;
     }

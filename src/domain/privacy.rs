@@ -26,10 +26,21 @@ pub(super) struct House {
 impl House {
     /// As the administrator left it.
     pub async fn read(store: &Store) -> Result<Self> {
-        let receipts = store.find_setting(RECEIPTS).await?;
+        let receipts = Self::receipts(store).await?;
         Ok(Self {
-            receipts: Arc::new(AtomicBool::new(receipts.as_deref() != Some("off"))),
+            receipts: Arc::new(AtomicBool::new(receipts)),
         })
+    }
+
+    /// Whether the administrator left read receipts on.
+    pub async fn receipts(store: &Store) -> Result<bool> {
+        let receipts = store.find_setting(RECEIPTS).await?;
+        Ok(receipts.as_deref() != Some("off"))
+    }
+
+    /// What holds from now on.
+    pub fn set_receipts(&self, on: bool) {
+        self.receipts.store(on, Ordering::Relaxed);
     }
 }
 
@@ -74,7 +85,7 @@ impl Chat {
         }
         let value = if on { "on" } else { "off" };
         self.store.put_setting(RECEIPTS, value).await?;
-        self.house.receipts.store(on, Ordering::Relaxed);
+        self.house.set_receipts(on);
         self.bus.publish(Event::ReceiptsSwitched { on });
         Ok(())
     }

@@ -81,7 +81,7 @@ impl Chat {
     }
 
     /// Kind, name and the two of a direct room never change, so what was read once is remembered.
-    async fn room(&self, id: RoomId) -> Result<Arc<Room>> {
+    pub(super) async fn room(&self, id: RoomId) -> Result<Arc<Room>> {
         if let Some(room) = self.rooms.get(&id) {
             return Ok(room);
         }

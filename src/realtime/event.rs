@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::{
     clock::UnixMillis,
     ids::{RoomId, Seq, UserId},
@@ -20,7 +22,7 @@ pub enum Topic {
 }
 
 /// Something that happened and is on the disk.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub enum Event {
     /// A message came.
     MessagePosted {
@@ -98,6 +100,13 @@ pub enum Event {
         user: UserId,
         /// Which of their sessions goes on, as the store names it.
         except: Option<Arc<str>>,
+    },
+    /// Which of somebody's sessions there still are, as the database has it: some may have ended elsewhere.
+    SessionsCounted {
+        /// Who.
+        user: UserId,
+        /// Those that there are, as the store names them.
+        sessions: Arc<[Arc<str>]>,
     },
     /// Somebody is typing: true for a few seconds, never stored.
     TypingStarted {
@@ -214,7 +223,8 @@ impl Event {
             | Self::RoomMuted { user, .. }
             | Self::PrivacyChanged { user, .. }
             | Self::SessionEnded { user, .. }
-            | Self::SessionsEnded { user, .. } => vec![Topic::User(*user)],
+            | Self::SessionsEnded { user, .. }
+            | Self::SessionsCounted { user, .. } => vec![Topic::User(*user)],
             Self::FloorsMoved { room, newest, .. } => {
                 let author = newest.map(|newest| Topic::User(newest.author));
                 [Topic::Room(*room)].into_iter().chain(author).collect()
@@ -227,18 +237,21 @@ impl Event {
             | Self::MessageEdited { room, .. }
             | Self::MessageDeleted { room, .. }
             | Self::TypingStarted { room, .. }
-            | Self::TypingStopped { room, .. } => match &room.kind {
-                RoomKind::Public { .. } => vec![Topic::Room(room.id), Topic::Lobby],
-                RoomKind::Direct {
-                    people: [low, high],
-                } => {
-                    vec![
-                        Topic::Room(room.id),
-                        Topic::User(low.id),
-                        Topic::User(high.id),
-                    ]
-                }
-            },
+            | Self::TypingStopped { room, .. } => topics_of(room),
         }
+    }
+}
+
+/// Where it is heard what happens in a room.
+pub fn topics_of(room: &Room) -> Vec<Topic> {
+    match &room.kind {
+        RoomKind::Public { .. } => vec![Topic::Room(room.id), Topic::Lobby],
+        RoomKind::Direct {
+            people: [low, high],
+        } => vec![
+            Topic::Room(room.id),
+            Topic::User(low.id),
+            Topic::User(high.id),
+        ],
     }
 }

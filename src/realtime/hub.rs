@@ -3,16 +3,21 @@
 //! Guarantees: a subscription gets each event of its topics once, in the order in which the hub was given them.
 //! A subscription's queue is bounded: when it is full it is cut off (emptied, and marked so), and nobody else waits.
 //! In a crowded queue the latest word of what lives for a moment (who types, floors, watermarks) replaces the one before.
+//! A hub that other processes also feed drops what its listeners were told already, knows up to where that is, and says
+//! when something before it is missing.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     sync::{Arc, Mutex, PoisonError},
 };
 
 use tokio::sync::Notify;
 
-use super::{Event, Shared, Topic};
-use crate::ids::RoomId;
+use super::{
+    Event, Shared, Topic,
+    positions::{Positions, Told},
+};
+use crate::ids::{Rev, RoomId, UserId};
 
 /// How many events may wait for one reader.
 pub const QUEUE: usize = 256;
@@ -33,12 +38,23 @@ pub struct News {
 #[derive(Debug, Clone, Default)]
 pub struct Hub {
     topics: Arc<Mutex<Topics>>,
+    touched: Arc<Notify>,
+    missed: Arc<Notify>,
 }
 
 #[derive(Debug, Default)]
 struct Topics {
     next: u64,
     listeners: HashMap<Topic, HashMap<u64, Arc<Queue>>>,
+    joined: Option<Joined>,
+}
+
+/// What a hub that other processes also feed knows besides.
+#[derive(Debug, Default)]
+struct Joined {
+    positions: Positions,
+    /// Topics that got their first listener or lost their last one.
+    touched: HashSet<Topic>,
 }
 
 #[derive(Debug)]
@@ -92,6 +108,13 @@ impl Backlog {
 }
 
 impl Hub {
+    /// A hub that other processes also feed.
+    pub fn joined() -> Self {
+        let hub = Self::default();
+        hub.lock().joined = Some(Joined::default());
+        hub
+    }
+
     /// Listens to `topics` from now on.
     pub fn subscribe(&self, topics: Vec<Topic>) -> Subscription {
         let room = topics.iter().find_map(|topic| {
@@ -111,10 +134,11 @@ impl Hub {
         all.next += 1;
         let id = all.next;
         for topic in &topics {
-            all.listeners
-                .entry(*topic)
-                .or_default()
-                .insert(id, queue.clone());
+            let listeners = all.listeners.entry(*topic).or_default();
+            listeners.insert(id, queue.clone());
+            if listeners.len() == 1 {
+                self.touch(&mut all, *topic);
+            }
         }
         drop(all);
         Subscription {
@@ -128,14 +152,31 @@ impl Hub {
     /// Puts one shared copy of `event` into the queue of everyone who listens; never waits for anyone.
     pub fn deliver(&self, event: Event) {
         let topics = event.topics();
+        self.deliver_to(&topics, event);
+    }
+
+    /// As [`Hub::deliver`], to those who listen to one of `topics`: what comes from elsewhere comes topic by topic.
+    pub fn deliver_to(&self, topics: &[Topic], event: Event) {
         let room = event.room();
         let news = Arc::new(News {
             event,
             shared: Shared::default(),
         });
-        let all = self.lock();
+        let mut all = self.lock();
+        let Topics {
+            listeners, joined, ..
+        } = &mut *all;
         for topic in topics {
-            let Some(listeners) = all.listeners.get(&topic) else {
+            if let Some(joined) = joined {
+                let admitted = joined.positions.admit(*topic, &news.event);
+                if admitted.is_gap && listeners.contains_key(topic) {
+                    self.missed.notify_one();
+                }
+                if !admitted.is_news {
+                    continue;
+                }
+            }
+            let Some(listeners) = listeners.get(topic) else {
                 continue;
             };
             let direct = matches!(topic, Topic::Room(_));
@@ -144,6 +185,84 @@ impl Hub {
                     queue.push(news.clone());
                 }
             }
+        }
+    }
+
+    /// Up to where those of `topics` that have listeners were told of `room`, the one that is furthest behind:
+    /// 0 where nothing is known. `None` where nobody listens.
+    pub fn told(&self, topics: &[Topic], room: RoomId) -> Option<Told> {
+        let all = self.lock();
+        let positions = &all.joined.as_ref()?.positions;
+        let heard = topics
+            .iter()
+            .filter(|topic| all.listeners.contains_key(topic));
+        heard
+            .map(|topic| positions.told(*topic, room).unwrap_or_default())
+            .min_by_key(|told| (told.rev, told.floors.delivered, told.floors.read))
+    }
+
+    /// Those who listen to `topics` were told of `room` all that there was up to `rev`.
+    pub fn note_told(&self, topics: &[Topic], room: RoomId, rev: Rev) {
+        let mut all = self.lock();
+        if let Some(joined) = &mut all.joined {
+            for topic in topics {
+                joined.positions.note(*topic, room, rev);
+            }
+        }
+    }
+
+    /// Notes that something of other processes may have been missed.
+    pub fn note_missed(&self) {
+        self.missed.notify_one();
+    }
+
+    /// Waits until something of other processes may have been missed.
+    pub async fn missed(&self) {
+        self.missed.notified().await;
+    }
+
+    /// Which topics have listeners, in the manner of [`Hub::touched`].
+    pub fn topics(&self) -> Vec<(Topic, bool)> {
+        let all = self.lock();
+        all.listeners.keys().map(|topic| (*topic, true)).collect()
+    }
+
+    /// Whose pages listen here.
+    pub fn people(&self) -> Vec<UserId> {
+        let all = self.lock();
+        let people = all.listeners.keys().filter_map(|topic| match topic {
+            Topic::User(user) => Some(*user),
+            _ => None,
+        });
+        people.collect()
+    }
+
+    /// Waits until topics have got their first listener or lost their last one; returns them, and which it is.
+    pub async fn touched(&self) -> Vec<(Topic, bool)> {
+        loop {
+            let touched = self.take_touched();
+            if !touched.is_empty() {
+                return touched;
+            }
+            self.touched.notified().await;
+        }
+    }
+
+    fn take_touched(&self) -> Vec<(Topic, bool)> {
+        let mut all = self.lock();
+        let joined = all.joined.as_mut();
+        let touched = joined.map(|it| std::mem::take(&mut it.touched));
+        let has_listeners = |topic: &Topic| all.listeners.contains_key(topic);
+        let touched = touched.unwrap_or_default().into_iter();
+        touched
+            .map(|topic| (topic, has_listeners(&topic)))
+            .collect()
+    }
+
+    fn touch(&self, all: &mut Topics, topic: Topic) {
+        if let Some(joined) = &mut all.joined {
+            joined.touched.insert(topic);
+            self.touched.notify_one();
         }
     }
 
@@ -223,6 +342,7 @@ impl Drop for Subscription {
                 listeners.remove(&self.id);
                 if listeners.is_empty() {
                     all.listeners.remove(topic);
+                    self.hub.touch(&mut all, *topic);
                 }
             }
         }

@@ -24,6 +24,7 @@ mod line;
 mod locks;
 pub mod membership;
 pub mod message;
+pub mod news;
 mod postgres;
 pub mod room;
 mod schema;
@@ -95,7 +96,7 @@ impl Store {
     }
 
     /// Whether several nodes may write to the same database, so that each has to mind the others.
-    fn is_shared(&self) -> bool {
+    pub fn is_shared(&self) -> bool {
         self.write.get_database_backend() == DbBackend::Postgres
     }
 

@@ -1,8 +1,8 @@
 //! Facts about people.
 
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, PaginatorTrait,
-    QueryFilter, QueryOrder, QuerySelect, sea_query::Expr,
+    ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult,
+    PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, sea_query::Expr,
 };
 
 use super::{Store, entity::user, failure, is_taken, locks, statement};
@@ -236,9 +236,13 @@ impl Store {
     pub async fn update_last_seen(&self, people: &[UserId], now: UnixMillis) -> Result<()> {
         for people in people.chunks(TOGETHER) {
             let ids = people.iter().map(|id| id.0);
+            // On another node they may be here still.
+            let seen = user::Column::LastSeen;
+            let earlier = Condition::any().add(seen.is_null()).add(seen.lt(now.0));
             user::Entity::update_many()
                 .col_expr(user::Column::LastSeen, Expr::value(now.0))
                 .filter(user::Column::Id.is_in(ids))
+                .filter(earlier)
                 .exec(&self.write)
                 .await
                 .map_err(failure)?;

@@ -105,14 +105,14 @@ pub async fn sign_in(
     Form(form): Form<SignIn>,
 ) -> Result<Response, Problem> {
     let folded = names::fold(&form.username);
-    site.limits.sign_in(address, &folded)?;
+    site.limits.sign_in(address, &folded).await?;
     let Some(user) = site
         .app
         .chat
         .sign_in(&form.username, &form.password)
         .await?
     else {
-        site.limits.wrong_password(address, &folded)?;
+        site.limits.wrong_password(address, &folded).await?;
         let view = FormView {
             username: &form.username,
             next: local_path(&form.next),
@@ -139,7 +139,7 @@ pub async fn sign_up(
     look: Look,
     Form(form): Form<SignUp>,
 ) -> Result<Response, Problem> {
-    site.limits.sign_up(address)?;
+    site.limits.sign_up(address).await?;
     if site.app.config.signup == Signup::Closed && !site.app.chat.is_fresh().await? {
         return Err(Error::Forbidden {
             words: "Sign-up is closed here. Ask whoever runs this chat.",

@@ -1,6 +1,10 @@
 //! What only the administrator sees: who is connected, and how well. The same totals for machines, as `/metrics`.
 
-use std::{fmt::Write as _, net::IpAddr, sync::Arc};
+use std::{
+    fmt::Write as _,
+    net::IpAddr,
+    sync::{Arc, atomic::Ordering::Relaxed},
+};
 
 use poem::{FromRequest, Request, RequestBody, Response, handler, http::header, web::Data};
 use serde::Serialize;
@@ -11,11 +15,11 @@ use super::{
     error::Problem,
     extract::{ClientAddress, CurrentUser, Look, Wants},
     html,
-    live::Transport,
+    live::{Survey, Transport},
     page::Page,
-    views::{ConnectionsView, TRANSPORTS},
+    views::ConnectionsView,
 };
-use crate::{error::Error, records::Role};
+use crate::{domain::neighbours::Question, error::Error, realtime::Redis, records::Role};
 
 /// Somebody who looks after the house. For everybody else there is nothing here.
 #[derive(Debug)]
@@ -66,9 +70,15 @@ pub fn connections(
     look: Look,
     wants: Wants,
 ) -> Response {
-    let (open, totals) = site.connections.survey();
-    let now = site.app.clock.now();
-    let connections = ConnectionsView::new(&open, &totals, &look.zone, now);
+    let chat = &site.app.chat;
+    let others = chat.ask_neighbours();
+    let others = others
+        .iter()
+        .filter_map(|(_, told)| serde_json::from_str(told.get()).ok());
+    let surveys: Vec<_> = [survey(site)].into_iter().chain(others).collect();
+    let (_, past) = site.connections.survey();
+    let (is_up, now) = (chat.redis().map(Redis::is_up), site.app.clock.now());
+    let connections = ConnectionsView::new(&surveys, &past, is_up, (&look.zone, now));
     html(if wants.fragment() {
         let model = ConnectionsFragment { connections };
         site.templates.render("admin/_connections.html", model)
@@ -77,6 +87,39 @@ pub fn connections(
         let model = ConnectionsPage { page, connections };
         site.templates.render("admin/connections.html", model)
     })
+}
+
+/// Who is connected to this node.
+fn survey(site: &Site) -> Survey {
+    let node = site.app.chat.redis().map(|redis| redis.node().to_string());
+    Survey::of(&site.connections, node)
+}
+
+/// Does what other nodes ask for. Ends when the server stops.
+pub async fn answer_neighbours(site: Arc<Site>) {
+    let (chat, stopping) = (&site.app.chat, &site.app.stopping);
+    while let Some(questions) = stopping.run_until_cancelled(chat.questions()).await {
+        for question in &questions {
+            if let Question::Received {
+                user,
+                connection,
+                number,
+            } = *question
+            {
+                site.connections.received(user, connection, number);
+            }
+        }
+        if questions.contains(&Question::WhoIsThere) {
+            tell_neighbours(&site);
+        }
+    }
+}
+
+fn tell_neighbours(site: &Site) {
+    match serde_json::value::to_raw_value(&survey(site)) {
+        Ok(told) => site.app.chat.tell_neighbours(told),
+        Err(err) => tracing::warn!(error = %err, "who is connected cannot be told"),
+    }
 }
 
 #[handler]
@@ -127,6 +170,9 @@ fn exposition(site: &Site) -> String {
         "Events that wait for readers.",
     );
     text.line("live_queued_events", "", queued);
+    if let Some(redis) = site.app.chat.redis() {
+        text.redis(redis);
+    }
     text.head("draining", "gauge", "1 while the server is about to stop.");
     text.line("draining", "", site.app.draining.is_cancelled().into());
     text.0
@@ -148,6 +194,38 @@ impl Exposition {
         let _ = writeln!(self.0, "tertulia_{name}{labels} {value}");
     }
 
+    /// How well other nodes hear this one, and it them.
+    fn redis(&mut self, redis: &Redis) {
+        self.head(
+            "redis_up",
+            "gauge",
+            "1 while nodes hear each other over Redis, 0 while they look into the database instead.",
+        );
+        self.line("redis_up", "", redis.is_up().into());
+        let counts = redis.counts();
+        for (name, help, count) in [
+            (
+                "redis_published_total",
+                "Words that Redis took for other nodes.",
+                &counts.published,
+            ),
+            (
+                "redis_lost_total",
+                "Words for other nodes that it did not take.",
+                &counts.lost,
+            ),
+            ("redis_heard_total", "Words of other nodes.", &counts.heard),
+            (
+                "redis_dropped_total",
+                "Words of other nodes that could not be read or taken.",
+                &counts.dropped,
+            ),
+        ] {
+            self.head(name, "counter", help);
+            self.line(name, "", count.load(Relaxed));
+        }
+    }
+
     fn by_transport(
         &mut self,
         name: &str,
@@ -156,7 +234,7 @@ impl Exposition {
         value: impl Fn(Transport) -> u64,
     ) {
         self.head(name, kind, help);
-        for transport in TRANSPORTS {
+        for transport in Transport::ALL {
             let label = format!("{{transport=\"{}\"}}", transport.as_str());
             self.line(name, &label, value(transport));
         }

@@ -9,6 +9,7 @@ use poem::{
 };
 
 use super::{Site, assets, error::Problem};
+use crate::realtime::Redis;
 
 #[handler]
 pub fn healthz() -> &'static str {
@@ -29,7 +30,12 @@ pub async fn readyz(Data(site): Data<&Arc<Site>>) -> Response {
     } else {
         StatusCode::SERVICE_UNAVAILABLE
     };
-    let state = serde_json::json!({ "ready": ready, "draining": draining, "database": database });
+    let mut state =
+        serde_json::json!({ "ready": ready, "draining": draining, "database": database });
+    if let Some(is_up) = site.app.chat.redis().map(Redis::is_up) {
+        // Without Redis everything works, a little later: it is no reason to send people elsewhere.
+        state["redis"] = if is_up { "ok" } else { "degraded" }.into();
+    }
     Response::builder()
         .status(status)
         .content_type("application/json")

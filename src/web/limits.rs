@@ -1,6 +1,8 @@
 //! How much one person or one address may do in a while. Sizes are limited elsewhere and always.
+//!
+//! Several nodes count together on Redis; where it does not answer in a moment, each counts by itself.
 
-use std::{hash::Hash, num::NonZeroU32, time::Duration};
+use std::{fmt::Display, hash::Hash, num::NonZeroU32, time::Duration};
 
 use governor::{
     DefaultKeyedRateLimiter, Quota, RateLimiter,
@@ -13,6 +15,7 @@ use crate::{
     config::Switch,
     error::{Error, Result},
     ids::UserId,
+    realtime::{Pace, Redis},
 };
 
 /// How many wrong passwords an address or a name has in [`GUESSING`]: ten for an address; more for a name, so that
@@ -26,10 +29,11 @@ const BLOCKED: usize = 10_000;
 /// How many pages of one person may be live at a time.
 const MOST_CONNECTIONS: usize = 50;
 
-/// All rate limits, in this process.
+/// All rate limits.
 #[derive(Debug)]
 pub struct Limits {
     on: bool,
+    redis: Option<Redis>,
     posts: Limit<UserId>,
     receipts: Limit<UserId>,
     typing: Limit<UserId>,
@@ -41,18 +45,20 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// All limits, in force or not.
-    pub fn new(switch: Switch) -> Self {
+    /// All limits, in force or not, counted together with the nodes that `redis` joins.
+    pub fn new(switch: Switch, redis: Option<Redis>) -> Self {
+        let millis = Duration::from_millis;
         Self {
             on: switch == Switch::On,
-            posts: Limit::new(Duration::from_millis(100), 30),
-            typing: Limit::new(Duration::from_secs(1), 10),
-            receipts: Limit::new(Duration::from_millis(50), 100),
-            rooms: Limit::new(Duration::from_secs(6), 20),
-            connects: Limit::new(Duration::from_millis(600), 100),
-            signups: Limit::new(Duration::from_secs(30), 30),
-            wrong_by_address: Guesses::new(WRONG_BY_ADDRESS),
-            wrong_by_name: Guesses::new(WRONG_BY_NAME),
+            redis,
+            posts: Limit::new("posts", millis(100), 30),
+            typing: Limit::new("typing", millis(1_000), 10),
+            receipts: Limit::new("receipts", millis(50), 100),
+            rooms: Limit::new("rooms", millis(6_000), 20),
+            connects: Limit::new("connects", millis(600), 100),
+            signups: Limit::new("signups", millis(30_000), 30),
+            wrong_by_address: Guesses::new("wrong-by-address", WRONG_BY_ADDRESS),
+            wrong_by_name: Guesses::new("wrong-by-name", WRONG_BY_NAME),
         }
     }
 
@@ -60,28 +66,28 @@ impl Limits {
     ///
     /// # Errors
     /// `TooMany`, as all of these.
-    pub fn post(&self, user: UserId) -> Result<()> {
-        self.check(&self.posts, &user)
+    pub async fn post(&self, user: UserId) -> Result<()> {
+        self.check(&self.posts, &user).await
     }
 
     /// Receipts: 20 a second, 100 at once.
-    pub fn receipt(&self, user: UserId) -> Result<()> {
-        self.check(&self.receipts, &user)
+    pub async fn receipt(&self, user: UserId) -> Result<()> {
+        self.check(&self.receipts, &user).await
     }
 
     /// Typing: once a second, 10 times at once; pages say it every three seconds.
-    pub fn typing(&self, user: UserId) -> Result<()> {
-        self.check(&self.typing, &user)
+    pub async fn typing(&self, user: UserId) -> Result<()> {
+        self.check(&self.typing, &user).await
     }
 
     /// New rooms and chats: 10 a minute, 20 at once.
-    pub fn room(&self, user: UserId) -> Result<()> {
-        self.check(&self.rooms, &user)
+    pub async fn room(&self, user: UserId) -> Result<()> {
+        self.check(&self.rooms, &user).await
     }
 
     /// New live connections: 100 a minute, 100 at once.
-    pub fn connect(&self, user: UserId) -> Result<()> {
-        self.check(&self.connects, &user)
+    pub async fn connect(&self, user: UserId) -> Result<()> {
+        self.check(&self.connects, &user).await
     }
 
     /// How many live connections one person may have at a time.
@@ -94,26 +100,28 @@ impl Limits {
     }
 
     /// New accounts: two a minute, 30 at once.
-    pub fn sign_up(&self, address: ClientAddress) -> Result<()> {
-        self.check(&self.signups, &address)
+    pub async fn sign_up(&self, address: ClientAddress) -> Result<()> {
+        self.check(&self.signups, &address).await
     }
 
     /// Whether this address may try a password for this name.
-    pub fn sign_in(&self, address: ClientAddress, name: &str) -> Result<()> {
+    pub async fn sign_in(&self, address: ClientAddress, name: &str) -> Result<()> {
         if !self.on {
             return Ok(());
         }
-        self.wrong_by_address.admit(&address)?;
-        self.wrong_by_name.admit(&name.to_string())
+        let redis = self.redis.as_ref();
+        self.wrong_by_address.admit(redis, &address).await?;
+        self.wrong_by_name.admit(redis, &name.to_string()).await
     }
 
     /// Notes a wrong password; the one too many is answered with `TooMany`, as is everything after it for a while.
-    pub fn wrong_password(&self, address: ClientAddress, name: &str) -> Result<()> {
+    pub async fn wrong_password(&self, address: ClientAddress, name: &str) -> Result<()> {
         if !self.on {
             return Ok(());
         }
-        self.wrong_by_address.note(address)?;
-        self.wrong_by_name.note(name.to_string())
+        let redis = self.redis.as_ref();
+        self.wrong_by_address.note(redis, address).await?;
+        self.wrong_by_name.note(redis, name.to_string()).await
     }
 
     /// Forgets who has long been quiet, so that memory stays bounded.
@@ -125,33 +133,55 @@ impl Limits {
             &self.rooms,
             &self.connects,
         ] {
-            limit.0.retain_recent();
+            limit.here.retain_recent();
         }
-        self.signups.0.retain_recent();
-        self.wrong_by_address.limit.0.retain_recent();
-        self.wrong_by_name.limit.0.retain_recent();
+        self.signups.here.retain_recent();
+        self.wrong_by_address.limit.here.retain_recent();
+        self.wrong_by_name.limit.here.retain_recent();
     }
 
-    fn check<K: Hash + Eq + Clone>(&self, limit: &Limit<K>, key: &K) -> Result<()> {
-        if self.on { limit.take(key) } else { Ok(()) }
+    async fn check<K: Hash + Eq + Clone + Display>(&self, limit: &Limit<K>, key: &K) -> Result<()> {
+        match self.on {
+            true => limit.take(self.redis.as_ref(), key).await,
+            false => Ok(()),
+        }
     }
 }
 
 #[derive(Debug)]
-struct Limit<K: Hash + Eq + Clone>(DefaultKeyedRateLimiter<K>);
+struct Limit<K: Hash + Eq + Clone> {
+    name: &'static str,
+    pace: Pace,
+    here: DefaultKeyedRateLimiter<K>,
+}
 
-impl<K: Hash + Eq + Clone> Limit<K> {
-    /// One each `period`, and up to `burst` at once.
-    fn new(period: Duration, burst: u32) -> Self {
+impl<K: Hash + Eq + Clone + Display> Limit<K> {
+    /// One each `period`, and up to `burst` at once; all nodes count under `name`.
+    fn new(name: &'static str, period: Duration, burst: u32) -> Self {
         let quota = Quota::with_period(period).expect("no limit here has a period of zero");
-        let burst = NonZeroU32::new(burst).expect("no limit here has a burst of zero");
-        Self(RateLimiter::keyed(quota.allow_burst(burst)))
+        let most = NonZeroU32::new(burst).expect("no limit here has a burst of zero");
+        Self {
+            name,
+            pace: Pace { period, burst },
+            here: RateLimiter::keyed(quota.allow_burst(most)),
+        }
     }
 
-    fn take(&self, key: &K) -> Result<()> {
-        self.0.check_key(key).map_err(|not_until| Error::TooMany {
-            retry_after: not_until.wait_time_from(DefaultClock::default().now()),
-        })
+    async fn take(&self, redis: Option<&Redis>, key: &K) -> Result<()> {
+        if let Some(redis) = redis
+            && let Some(taken) = redis.take(&self.key(key), self.pace).await
+        {
+            return taken.map_err(|retry_after| Error::TooMany { retry_after });
+        }
+        self.here
+            .check_key(key)
+            .map_err(|not_until| Error::TooMany {
+                retry_after: not_until.wait_time_from(DefaultClock::default().now()),
+            })
+    }
+
+    fn key(&self, key: &K) -> String {
+        format!("{}:{key}", self.name)
     }
 }
 
@@ -162,27 +192,31 @@ struct Guesses<K: Hash + Eq + Clone> {
     blocked: Cache<K, tokio::time::Instant>,
 }
 
-impl<K: Hash + Eq + Clone> Guesses<K> {
-    fn new(most: u32) -> Self {
+impl<K: Hash + Eq + Clone + Display> Guesses<K> {
+    fn new(name: &'static str, most: u32) -> Self {
         Self {
-            limit: Limit::new(GUESSING / most, most),
+            limit: Limit::new(name, GUESSING / most, most),
             blocked: Cache::new(BLOCKED),
         }
     }
 
-    fn admit(&self, key: &K) -> Result<()> {
+    async fn admit(&self, redis: Option<&Redis>, key: &K) -> Result<()> {
         let left = self
             .blocked
             .get(key)
             .map(|until| until.saturating_duration_since(tokio::time::Instant::now()));
-        match left {
-            Some(left) if !left.is_zero() => Err(Error::TooMany { retry_after: left }),
-            _ => Ok(()),
+        if let Some(left) = left.filter(|left| !left.is_zero()) {
+            return Err(Error::TooMany { retry_after: left });
         }
+        // Whoever is blocked by one node is so by all.
+        let Some(redis) = redis else { return Ok(()) };
+        let elsewhere = redis.peek(&self.limit.key(key), self.limit.pace).await;
+        let elsewhere = elsewhere.unwrap_or(Ok(()));
+        elsewhere.map_err(|retry_after| Error::TooMany { retry_after })
     }
 
-    fn note(&self, key: K) -> Result<()> {
-        let taken = self.limit.take(&key);
+    async fn note(&self, redis: Option<&Redis>, key: K) -> Result<()> {
+        let taken = self.limit.take(redis, &key).await;
         if taken.is_err() {
             self.blocked
                 .insert(key, tokio::time::Instant::now() + GUESSING / 3);

@@ -75,7 +75,7 @@ pub async fn post(
     wants: Wants,
     Form(form): Form<NewMessage>,
 ) -> Result<Response, Problem> {
-    site.limits.post(member.user.id())?;
+    site.limits.post(member.user.id()).await?;
     let parsed = Key::parse(&form.key).and_then(|key| Ok((MessageBody::parse(&form.body)?, key)));
     let (body, key) = match parsed {
         Err(Error::Invalid { words, .. }) if !wants.fragment() => {
@@ -136,7 +136,7 @@ pub async fn edit(
     Form(form): Form<NewText>,
 ) -> Result<Response, Problem> {
     let author = member.user.id();
-    site.limits.post(author)?;
+    site.limits.post(author).await?;
     let body = match MessageBody::parse(&form.body) {
         Err(Error::Invalid { words, .. }) if !wants.fragment() => {
             let message = site.app.chat.own_message(&member.room, author, seq).await?;
@@ -170,7 +170,7 @@ pub async fn delete(
     look: Look,
     wants: Wants,
 ) -> Result<Response, Problem> {
-    site.limits.post(member.user.id())?;
+    site.limits.post(member.user.id()).await?;
     let message = site
         .app
         .chat

@@ -183,7 +183,7 @@ impl Server {
             .map_or_else(|| format!("http://{addr}"), PublicUrl::to_string);
         let site = Arc::new(Site {
             templates: Templates::new(),
-            limits: Limits::new(app.config.limits),
+            limits: Limits::new(app.config.limits, app.chat.redis().cloned()),
             connections: Connections::default(),
             signed_in: SignedIn(Cache::new(SIGNED_IN)),
             cookie_name: cookie_name(app.config.public_url.as_ref(), addr),
@@ -213,6 +213,7 @@ impl Server {
         site.app.tasks.spawn(forget_quiet(site.clone()));
         site.app.tasks.spawn(prepare(site.clone()));
         site.app.tasks.spawn(admin::keep_samples(site.clone()));
+        site.app.tasks.spawn(admin::answer_neighbours(site.clone()));
         let drained = drain(site.clone(), stop);
         let server = poem::Server::new_with_acceptor(door);
         let served = server

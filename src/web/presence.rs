@@ -8,7 +8,7 @@ use super::{Site, error::Problem, extract::Member};
 
 #[handler]
 pub async fn typing(Data(site): Data<&Arc<Site>>, member: Member) -> Result<StatusCode, Problem> {
-    site.limits.typing(member.user.id())?;
+    site.limits.typing(member.user.id()).await?;
     site.app
         .chat
         .typing(member.room, member.user.person().clone());

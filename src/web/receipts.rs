@@ -58,7 +58,7 @@ pub async fn read(
     member: Member,
     Form(form): Form<ReadUpTo>,
 ) -> Result<StatusCode, Problem> {
-    site.limits.receipt(member.user.id())?;
+    site.limits.receipt(member.user.id()).await?;
     let seq =
         Seq::parse(&form.seq).map_err(|_| Error::invalid("seq", "This is no message's number."))?;
     let user = member.user.id();
@@ -99,7 +99,7 @@ pub async fn mark_unread(
     Place(seq): Place,
 ) -> Result<Response, Problem> {
     let Member { user, room } = member;
-    site.limits.receipt(user.id())?;
+    site.limits.receipt(user.id()).await?;
     site.app.chat.message(&room, seq).await?;
     site.app.chat.mark_unread(&room, user.id(), seq).await?;
     Ok(redirect("/"))
@@ -112,7 +112,7 @@ pub async fn mark_room_unread(
     member: Member,
 ) -> Result<Response, Problem> {
     let Member { user, room } = member;
-    site.limits.receipt(user.id())?;
+    site.limits.receipt(user.id()).await?;
     site.app.chat.mark_newest_unread(&room, user.id()).await?;
     Ok(redirect("/"))
 }
@@ -126,7 +126,7 @@ pub async fn mute(
     Form(form): Form<MuteFor>,
 ) -> Result<Response, Problem> {
     let Member { user, room } = member;
-    site.limits.receipt(user.id())?;
+    site.limits.receipt(user.id()).await?;
     let mute = Mute::parse(&form.r#for)?;
     let until = site.app.chat.mute(&room, user.id(), mute).await?;
     if !wants.fragment() {

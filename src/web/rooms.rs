@@ -259,7 +259,7 @@ pub async fn create_room(
     user: CurrentUser,
     Form(form): Form<NewRoom>,
 ) -> Result<Response, Problem> {
-    site.limits.room(user.id())?;
+    site.limits.room(user.id()).await?;
     let id = site.app.chat.create_room(&form.name).await?;
     Ok(redirect(&format!("/rooms/{id}")))
 }
@@ -270,7 +270,7 @@ pub async fn open_direct(
     user: CurrentUser,
     Form(form): Form<NewDirect>,
 ) -> Result<Response, Problem> {
-    site.limits.room(user.id())?;
+    site.limits.room(user.id()).await?;
     let id = site.app.chat.open_direct(user.id(), &form.username).await?;
     Ok(redirect(&format!("/rooms/{id}")))
 }

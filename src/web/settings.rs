@@ -119,7 +119,7 @@ pub async fn set_password(
     Form(form): Form<PasswordForm>,
 ) -> Result<Response, Problem> {
     let name = names::fold(&user.person().name);
-    site.limits.sign_in(address, &name)?;
+    site.limits.sign_in(address, &name).await?;
     let (words, kept) = (
         (form.current.as_str(), form.password.as_str()),
         Sessions::name(&user.session()),
@@ -131,7 +131,7 @@ pub async fn set_password(
             return Ok(redirect("/settings?saved=1"));
         }
         Ok(None) => {
-            site.limits.wrong_password(address, &name)?;
+            site.limits.wrong_password(address, &name).await?;
             "Your current password is another one."
         }
         Err(Error::Invalid { words, .. }) => words,
@@ -148,7 +148,7 @@ pub async fn set_privacy(
     user: CurrentUser,
     Form(form): Form<PrivacyForm>,
 ) -> Result<Response, Problem> {
-    site.limits.receipt(user.id())?;
+    site.limits.receipt(user.id()).await?;
     let known = user.user().privacy;
     let privacy = Privacy {
         // While nobody sends receipts the switch cannot be moved, and a browser does not send it.

@@ -7,6 +7,7 @@ mod browser_live;
 mod browser_outbox;
 mod browser_signals;
 mod browser_ticks;
+mod cluster;
 mod crash;
 mod faults;
 mod history;

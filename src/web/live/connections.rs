@@ -11,6 +11,7 @@ use std::{
     time::Duration,
 };
 
+use serde::{Deserialize, Serialize};
 use tokio::{sync::Notify, time::Instant};
 use tower_sessions::session::Id;
 
@@ -31,7 +32,7 @@ const APART: Duration = Duration::from_millis(5);
 const LONGEST_SPREAD: Duration = Duration::from_secs(10);
 
 /// How news reaches a page.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Transport {
     /// Over a WebSocket.
     WebSocket,
@@ -40,6 +41,9 @@ pub enum Transport {
 }
 
 impl Transport {
+    /// Every one there is.
+    pub const ALL: [Self; 2] = [Self::WebSocket, Self::Sse];
+
     /// As logs, metrics and tables spell it.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -87,7 +91,7 @@ pub struct Opening {
 /// What is known of one open connection.
 #[derive(Debug)]
 pub struct Facts {
-    /// Its number in this process.
+    /// Its number, of which no other node has the same.
     pub id: u64,
     /// Who opened it, and where.
     pub opening: Opening,
@@ -152,6 +156,10 @@ impl Connections {
         if opening.transport == Transport::Sse {
             park_oldest(open, theirs, opening.session);
         }
+        if *last == 0 {
+            // Numbers of different nodes are different, for a page may speak to another than it hears.
+            *last = u64::from(rand::random::<u32>()) << 20;
+        }
         *last += 1;
         theirs.push(*last);
         totals.opened(opening.transport);
@@ -176,13 +184,15 @@ impl Connections {
         })
     }
 
-    /// Passes on that `user` has received what their connection `id` was asked about. Of anybody else's it is not true.
-    pub fn received(&self, user: UserId, id: u64, number: u32) {
+    /// Passes on that `user` has received what their connection `id` was asked about; answers whether there is one.
+    pub fn received(&self, user: UserId, id: u64, number: u32) -> bool {
         let found = self.lock().open.get(&id).cloned();
-        if let Some(facts) = found.filter(|facts| facts.opening.person.id == user) {
+        let theirs = found.filter(|facts| facts.opening.person.id == user);
+        if let Some(facts) = &theirs {
             facts.answer.store(number, Relaxed);
             facts.signal.notify_one();
         }
+        theirs.is_some()
     }
 
     /// What is known of all that are open, oldest first, and of all there ever were.

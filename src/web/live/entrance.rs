@@ -57,7 +57,7 @@ pub(super) async fn admit(
     let now = site.app.clock.now();
     let at = position.at.as_deref();
     let at = at.map_or(Ok(now.0), |at| number(Some(at)))?;
-    site.limits.connect(user.id())?;
+    site.limits.connect(user.id()).await?;
     let opening = Opening {
         person: user.person().clone(),
         session: user.session(),

@@ -171,7 +171,7 @@ impl Feed {
             Due::News(Wake::News(waiting)) => {
                 frames.reserve(waiting.len() + 2);
                 for news in waiting {
-                    if self.reader.is_signed_out_by(&news) {
+                    if self.reader.is_signed_out_by(&news).await? {
                         return Err(End::SignedOut);
                     }
                     let before = self.reader.rev;

@@ -20,7 +20,7 @@ use crate::{
     domain::{receipts::Position, rooms::LobbyRoom},
     ids::{RoomId, Seq},
     realtime::{Event, News},
-    records::{Floors, Message, Room, RoomKind, Ticks},
+    records::{Floors, Message, Newest, Room, RoomKind, Ticks},
     web::{
         page,
         views::{RoomView, RowView},
@@ -186,6 +186,7 @@ impl Reader {
         match &news.event {
             Event::SessionEnded { .. }
             | Event::SessionsEnded { .. }
+            | Event::SessionsCounted { .. }
             | Event::PresenceChanged { .. }
             | Event::PrivacyChanged { .. }
             | Event::ReceiptsSwitched { .. } => {}
@@ -222,7 +223,9 @@ impl Reader {
                 newest,
             } => {
                 let mine = newest.filter(|newest| newest.author == self.user);
-                if let Some(newest) = mine {
+                // What comes from another node may be of a message before the newest.
+                let is_newest = |newest: &&Newest| newest.seq >= self.position(*room).last_seq;
+                if let Some(newest) = mine.as_ref().filter(is_newest) {
                     let floors = floors.seen_by(self.site.app.chat.sees_reads(self.privacy));
                     let ticks = Ticks::of(newest.seq, newest.audience, floors);
                     self.stale_ticks.insert(*room, ticks);
@@ -235,11 +238,13 @@ impl Reader {
                 let is_direct = matches!(room.kind, RoomKind::Direct { .. });
                 let position = self.position_mut(room.id);
                 position.is_member |= mine || is_direct;
-                if mine {
+                // What is told once more is no later than what was read since.
+                if mine && message.seq > position.last_seq {
                     position.seen_seq = message.seq;
                 }
                 if !mine && (position.is_member || in_view) {
-                    self.sent.insert(room.id, message.seq);
+                    let sent = self.sent.entry(room.id).or_default();
+                    *sent = message.seq.max(*sent);
                 }
                 self.note_line(news, room, message);
             }

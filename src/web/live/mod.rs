@@ -34,12 +34,14 @@ mod frames;
 mod lobby;
 mod presence;
 pub mod sse;
+mod survey;
 mod totals;
 mod typing;
 pub mod websocket;
 
 use connections::Connection;
-pub use connections::{Connections, Facts, Transport};
+pub use connections::{Connections, Transport};
+pub use survey::{Line, Survey};
 pub use totals::{SAMPLE, SAMPLES, Totals};
 
 use frames::{DayName, DaysFrame, FloorsFrame, Resync};
@@ -165,12 +167,18 @@ impl Reader {
     }
 
     /// Whether this news is the end of the session by which this page was opened.
-    pub fn is_signed_out_by(&self, news: &News) -> bool {
+    pub async fn is_signed_out_by(&self, news: &News) -> Result<bool> {
         let own = || Sessions::name(&self.session);
         match &news.event {
-            Event::SessionEnded { session, .. } => **session == own(),
-            Event::SessionsEnded { except, .. } => except.as_deref() != Some(&own()),
-            _ => false,
+            Event::SessionEnded { session, .. } => Ok(**session == own()),
+            Event::SessionsEnded { except, .. } => Ok(except.as_deref() != Some(&own())),
+            // It may have begun since they were counted.
+            Event::SessionsCounted { sessions, .. } => {
+                let own = own();
+                let is_gone = !sessions.iter().any(|session| **session == own);
+                Ok(is_gone && !Box::pin(self.is_signed_in()).await?)
+            }
+            _ => Ok(false),
         }
     }
 

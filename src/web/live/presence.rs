@@ -33,7 +33,7 @@ impl Reader {
                     None => Ok(Some(frame)),
                 }
             }
-            Event::PrivacyChanged { privacy, .. } => {
+            Event::PrivacyChanged { privacy, .. } if *privacy != self.privacy => {
                 self.privacy = *privacy;
                 let here = self.here_frame().await?;
                 Ok(Some(format!("{here}{}", self.floors_frame()).into()))

@@ -61,14 +61,18 @@ impl Fields for Received {
 
 /// Everything before the question has been received. An answer to a question that nobody asks any more changes nothing.
 #[handler]
-pub fn received(
+pub async fn received(
     Data(site): Data<&Arc<Site>>,
     user: CurrentUser,
     Form(form): Form<Received>,
 ) -> Result<StatusCode, Problem> {
-    site.limits.receipt(user.id())?;
-    site.connections
-        .received(user.id(), form.connection, form.number);
+    site.limits.receipt(user.id()).await?;
+    let Received { connection, number } = form;
+    if !site.connections.received(user.id(), connection, number) {
+        // A balancer may have brought this to another node than the stream comes from.
+        let chat = &site.app.chat;
+        chat.pass_on_received(user.id(), connection, number);
+    }
     Ok(StatusCode::NO_CONTENT)
 }
 

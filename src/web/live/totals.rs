@@ -5,6 +5,8 @@ use std::{
     time::Duration,
 };
 
+use serde::{Deserialize, Serialize};
+
 use super::connections::Transport;
 
 /// How many samples of the past are kept, and how far they are apart: ten minutes.
@@ -13,7 +15,7 @@ pub const SAMPLES: usize = 60;
 pub const SAMPLE: Duration = Duration::from_secs(10);
 
 /// The totals of one transport since the process started.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Total {
     /// How many were opened.
     pub opened: u64,

@@ -1,23 +1,17 @@
 //! What the administrator's page shows of live connections. It knows nothing of how they work.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use serde::Serialize;
 
 use crate::{
     clock::UnixMillis,
-    records::RoomKind,
     web::{
-        live::{Facts, SAMPLES, Totals, Transport},
+        live::{Line, SAMPLES, Survey, Totals, Transport},
         zone::{Zone, iso},
     },
 };
 
-/// Every transport there is.
-pub const TRANSPORTS: [Transport; 2] = [Transport::WebSocket, Transport::Sse];
-
-/// How many connections the page lists, newest first; the totals count all.
-const LISTED: usize = 500;
 /// The chart's height, a bar's width, and how far bars are apart, in its own units.
 const HEIGHT: u64 = 80;
 const BAR: u64 = 5;
@@ -32,7 +26,19 @@ pub struct ConnectionsView {
     ended: Vec<EndedView>,
     chart: Chart,
     rows: Vec<LineView>,
-    unlisted: usize,
+    unlisted: u64,
+    nodes: Vec<NodeView>,
+    has_nodes: bool,
+    is_degraded: bool,
+}
+
+/// One node of several.
+#[derive(Debug, Serialize)]
+struct NodeView {
+    name: String,
+    open: u64,
+    people: usize,
+    own: bool,
 }
 
 /// One transport.
@@ -75,6 +81,7 @@ struct Bar {
 #[derive(Debug, Serialize)]
 struct LineView {
     id: u64,
+    node: String,
     person: String,
     room: String,
     transport: &'static str,
@@ -88,40 +95,69 @@ struct LineView {
 }
 
 impl ConnectionsView {
-    /// All of `open`, told at `now`.
-    pub fn new(open: &[Arc<Facts>], totals: &Totals, zone: &Zone, now: UnixMillis) -> Self {
-        let bytes_of = |transport| {
-            let open = open.iter().filter(|it| it.opening.transport == transport);
-            totals.of(transport).bytes + open.map(|it| it.bytes()).sum::<u64>()
-        };
-        let mut people: Vec<_> = open.iter().map(|it| it.opening.person.id).collect();
+    /// What all nodes tell at `now`, this one first; `past` is what this one was like. `is_up` is whether nodes hear each
+    /// other, where there may be several.
+    pub fn new(
+        surveys: &[Survey],
+        past: &Totals,
+        is_up: Option<bool>,
+        (zone, now): (&Zone, UnixMillis),
+    ) -> Self {
+        let mut people: Vec<_> = surveys.iter().flat_map(|it| &it.people).collect();
         people.sort();
         people.dedup();
+        let lines = surveys
+            .iter()
+            .flat_map(|survey| survey.lines.iter().map(move |line| (survey, line)));
+        let rows: Vec<_> = lines
+            .map(|(survey, line)| LineView::new(survey, line, zone, now))
+            .collect();
+        let open: u64 = surveys.iter().map(Survey::open).sum();
         Self {
             people: people.len(),
-            queued: open.iter().map(|it| it.queued()).sum(),
-            totals: TRANSPORTS
-                .iter()
-                .map(|it| TotalView {
-                    name: name(*it),
-                    open: totals.of(*it).open(),
-                    opened: totals.of(*it).opened,
-                    bytes: size(bytes_of(*it)),
-                })
-                .collect(),
-            ended: totals
+            queued: surveys.iter().map(|it| it.queued).sum(),
+            totals: Transport::ALL.map(|it| TotalView::new(it, surveys)).into(),
+            ended: past
                 .ended
                 .iter()
                 .map(|(why, count)| EndedView { why, count: *count })
                 .collect(),
-            chart: Chart::new(totals),
-            rows: open
-                .iter()
-                .rev()
-                .take(LISTED)
-                .map(|it| LineView::new(it, zone, now))
-                .collect(),
-            unlisted: open.len().saturating_sub(LISTED),
+            chart: Chart::new(past),
+            unlisted: open.saturating_sub(rows.len() as u64),
+            rows,
+            nodes: surveys.iter().enumerate().map(NodeView::new).collect(),
+            has_nodes: is_up.is_some(),
+            is_degraded: is_up == Some(false),
+        }
+    }
+}
+
+impl TotalView {
+    fn new(transport: Transport, surveys: &[Survey]) -> Self {
+        let totals = surveys.iter().flat_map(|it| &it.totals);
+        let totals = totals.filter(|(it, _)| *it == transport).map(|(_, it)| it);
+        let (mut open, mut opened, mut bytes) = (0, 0, 0);
+        for total in totals {
+            open += total.open();
+            opened += total.opened;
+            bytes += total.bytes;
+        }
+        Self {
+            name: name(transport),
+            open,
+            opened,
+            bytes: size(bytes),
+        }
+    }
+}
+
+impl NodeView {
+    fn new((at, survey): (usize, &Survey)) -> Self {
+        Self {
+            name: survey.node.clone().unwrap_or_default(),
+            open: survey.open(),
+            people: survey.people.len(),
+            own: at == 0,
         }
     }
 }
@@ -157,28 +193,23 @@ impl Chart {
 }
 
 impl LineView {
-    fn new(facts: &Facts, zone: &Zone, now: UnixMillis) -> Self {
-        let opening = &facts.opening;
-        let room = opening.room.as_ref().map(|room| match &room.kind {
-            RoomKind::Public { name } => name.to_string(),
-            // Who writes to whom is nobody else's business.
-            RoomKind::Direct { .. } => "A chat".into(),
-        });
+    fn new(survey: &Survey, line: &Line, zone: &Zone, now: UnixMillis) -> Self {
         Self {
-            id: facts.id,
-            person: opening.person.name.to_string(),
-            room: room.unwrap_or_else(|| "Lobby".into()),
-            transport: name(opening.transport),
-            since: zone.time(opening.since),
-            iso: iso(opening.since),
-            took: words(now.since(opening.since)),
-            queued: facts.queued(),
-            bytes: size(facts.bytes()),
-            heard: facts.heard().map_or_else(
+            id: line.id,
+            node: survey.node.clone().unwrap_or_default(),
+            person: line.person.clone(),
+            room: line.room.clone().unwrap_or_else(|| "Lobby".into()),
+            transport: name(line.transport),
+            since: zone.time(line.since),
+            iso: iso(line.since),
+            took: words(now.since(line.since)),
+            queued: line.queued,
+            bytes: size(line.bytes),
+            heard: line.heard.map_or_else(
                 || "not yet".into(),
                 |at| format!("{} ago", words(now.since(at))),
             ),
-            from: opening.from.to_string(),
+            from: line.from.clone(),
         }
     }
 }

@@ -16,7 +16,7 @@ mod messages;
 mod receipts;
 mod rooms;
 
-pub use connections::{ConnectionsView, TRANSPORTS};
+pub use connections::ConnectionsView;
 pub use messages::{ComposerView, HistoryView, MessageView, MessagesFrame};
 pub use receipts::InfoView;
 pub use rooms::{LobbyView, MenuView, RoomView, RowView, SeenView};

@@ -4,6 +4,7 @@
 pub mod actor;
 pub mod ask;
 pub mod browser;
+pub mod cluster;
 pub mod databases;
 pub mod desk;
 pub mod dice;
@@ -12,6 +13,7 @@ pub mod live;
 pub mod postgres;
 pub mod process;
 pub mod proxy;
+pub mod redis;
 pub mod rows;
 pub mod scripts;
 pub mod sight;

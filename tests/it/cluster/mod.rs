@@ -1,0 +1,5 @@
+//! Several nodes, one chat.
+
+mod admin;
+mod limits;
+mod live;
