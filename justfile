@@ -22,11 +22,11 @@ test *filter: _deps
     @{{ if filter == "" { quote(just_executable()) + " lint" } else { "true" } }}
 
 # Source, files, framing; tests that start PostgreSQL anyway; the long fault run; what a page does once it has its frames.
-not_on_postgres := "--skip tidy:: --skip nodes:: --skip outages:: --skip moving:: --skip storage:: --skip slow:: --skip a_stream_that_nobody_reads --skip wire:: --skip safety::doors:: --skip faults:: --skip browser:: --skip browser_live:: --skip browser_outbox:: --skip browser_signals::"
+not_on_postgres := "--skip tidy:: --skip nodes:: --skip cluster:: --skip outages:: --skip moving:: --skip storage:: --skip slow:: --skip a_stream_that_nobody_reads --skip wire:: --skip safety::doors:: --skip faults:: --skip browser:: --skip browser_live:: --skip browser_outbox:: --skip browser_signals::"
 
-# Break everything at random while people talk, for so many minutes (TERTULIA_FAULTS_SEED repeats a run)
-soak minutes="10":
-    TERTULIA_FAULTS_SECONDS=$(({{ minutes }} * 60)) cargo test --test it -- --nocapture --exact faults::run::nothing_is_lost_doubled_or_out_of_order_whatever_breaks
+# Break everything at random while people talk, for so many minutes, on one server or on a `cluster` of two (TERTULIA_FAULTS_SEED repeats a run)
+soak minutes="10" where="alone" *flags:
+    TERTULIA_FAULTS_SECONDS=$(({{ minutes }} * 60)) cargo test {{ flags }} --test it -- --nocapture --exact faults::{{ if where == "cluster" { "nodes" } else { "run" } }}::nothing_is_lost_doubled_or_out_of_order_whatever_breaks
 
 # Check format and lints
 lint: _lint-deps

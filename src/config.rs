@@ -64,7 +64,7 @@ pub struct Config {
     #[arg(long, env = "TERTULIA_DATABASE", value_name = "URL")]
     pub database: Option<DatabaseUrl>,
 
-    /// Redis that joins several nodes on one PostgreSQL database: redis://[USER:PASSWORD@]HOST:PORT or rediss://…; several, separated by commas, are of one cluster
+    /// Redis that joins several nodes on one PostgreSQL database: redis://[USER:PASSWORD@]HOST:PORT or rediss://…; several, separated by commas, or one that ends in ?cluster, are of a Redis Cluster
     #[arg(long, env = "TERTULIA_REDIS", value_name = "URL", hide_env_values = true, value_delimiter = ',', value_parser = redis)]
     pub redis: Vec<String>,
 

@@ -104,7 +104,13 @@ impl Chat {
                     number,
                 }),
                 Heard::Node(from, NodeWord::Connected(told)) => self.neighbours.hear(from, told),
-                Heard::Node(from, word) => self.presence.hear(&redis, from, &word),
+                Heard::Node(from, word) => {
+                    // What a node did last of all it may not have said.
+                    if matches!(word, NodeWord::Leaving) {
+                        self.hub.note_missed();
+                    }
+                    self.presence.hear(&redis, from, &word);
+                }
             }
         }
     }

@@ -120,11 +120,19 @@ impl Presence {
     /// Lets others see whether `user` is here, or no longer.
     pub(super) fn set_shown(&self, user: UserId, is_shown: bool) {
         let mut here = self.lock();
-        let Some(stay) = here.people.get_mut(&user) else {
-            return;
-        };
-        if std::mem::replace(&mut stay.is_shown, is_shown) != is_shown {
-            here.note(user, is_shown);
+        let was_seen = here.shows(user);
+        // Where else they are it is known soon, too.
+        if !is_shown {
+            here.elsewhere.forget(user);
+        }
+        let stay = here.people.get_mut(&user);
+        let differs = |stay: &mut Stay| std::mem::replace(&mut stay.is_shown, is_shown) != is_shown;
+        if stay.is_some_and(differs) {
+            here.moved.insert(user, is_shown);
+        }
+        let is_seen = here.shows(user);
+        if is_seen != was_seen {
+            here.changed.insert(user, is_seen);
         }
     }
 

@@ -90,6 +90,13 @@ impl Elsewhere {
             .collect()
     }
 
+    /// Somebody is to be seen nowhere.
+    pub fn forget(&mut self, user: UserId) {
+        for node in self.0.values_mut() {
+            node.people.remove(&user);
+        }
+    }
+
     /// The node stops: its people count for a moment more, in which they can come to another.
     fn leave(&mut self, node: &NodeId) {
         if let Some(roster) = self.0.get_mut(node) {

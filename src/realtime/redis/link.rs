@@ -30,21 +30,40 @@ pub(super) enum Link {
     Cluster(ClusterConnection),
 }
 
-/// The addresses of one server, or of some of a cluster's.
+/// What ends the address of a cluster that has no other addresses.
+const CLUSTER: &str = "?cluster";
+
+/// Where Redis is.
+#[derive(Clone)]
+pub(super) enum Place {
+    /// On one server.
+    Server(ConnectionInfo),
+    /// On the servers of a cluster: these are some of them.
+    Cluster(Vec<ConnectionInfo>),
+}
+
+/// Where Redis is by its URLs: on one server, or, if there are several or one says so, on a cluster.
 ///
 /// # Errors
 /// A sentence that says which address cannot be read.
-pub(super) fn addresses(urls: &[String]) -> Result<Vec<ConnectionInfo>, String> {
-    let read = |url: &String| {
-        let info = url
-            .as_str()
-            .into_connection_info()
-            .map_err(|err| err.to_string())?;
-        let settings = info.redis_settings().clone();
-        let settings = settings.set_protocol(ProtocolVersion::RESP3);
-        Ok(info.set_redis_settings(settings).set_tcp_settings(tcp()))
-    };
-    urls.iter().map(read).collect()
+pub(super) fn place(urls: &[String]) -> Result<Place, String> {
+    let (read, is_cluster) = (
+        urls.iter().map(|url| address(url)),
+        urls.iter().any(|url| url.ends_with(CLUSTER)),
+    );
+    let mut addresses = read.collect::<Result<Vec<_>, _>>()?;
+    match addresses.pop() {
+        Some(only) if addresses.is_empty() && !is_cluster => Ok(Place::Server(only)),
+        last => Ok(Place::Cluster(addresses.into_iter().chain(last).collect())),
+    }
+}
+
+fn address(url: &str) -> Result<ConnectionInfo, String> {
+    let url = url.strip_suffix(CLUSTER).unwrap_or(url);
+    let info = url.into_connection_info().map_err(|err| err.to_string())?;
+    let settings = info.redis_settings().clone();
+    let settings = settings.set_protocol(ProtocolVersion::RESP3);
+    Ok(info.set_redis_settings(settings).set_tcp_settings(tcp()))
 }
 
 fn tcp() -> TcpSettings {
@@ -56,15 +75,15 @@ fn tcp() -> TcpSettings {
 
 impl Link {
     /// Opens a line; what Redis says unasked goes to `ear`. A single server need not be there yet.
-    pub async fn open(addresses: &[ConnectionInfo], ear: Option<Ear>) -> RedisResult<Self> {
+    pub async fn open(place: &Place, ear: Option<Ear>) -> RedisResult<Self> {
         let ear = ear.map(|ear| {
             move |push| {
                 ear(push);
                 Ok::<_, SendError>(())
             }
         });
-        match addresses {
-            [address] => {
+        match place {
+            Place::Server(address) => {
                 let mut config = ConnectionManagerConfig::new()
                     .set_number_of_retries(usize::MAX)
                     .set_min_delay(Duration::from_millis(20))
@@ -77,8 +96,8 @@ impl Link {
                 let client = Client::open(address.clone())?;
                 client.get_connection_manager_lazy(config).map(Self::Server)
             }
-            _ => {
-                let mut client = ClusterClient::builder(addresses.to_vec())
+            Place::Cluster(addresses) => {
+                let mut client = ClusterClient::builder(addresses.clone())
                     .use_protocol(ProtocolVersion::RESP3)
                     .connection_timeout(CONNECT)
                     .response_timeout(ANSWER)

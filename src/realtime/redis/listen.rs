@@ -44,7 +44,7 @@ impl Redis {
 
     async fn open(&self, pushes: mpsc::Sender<PushInfo>) -> Link {
         loop {
-            match Link::open(&self.0.addresses, Some(self.ear(pushes.clone()))).await {
+            match Link::open(&self.0.place, Some(self.ear(pushes.clone()))).await {
                 Ok(link) => return link,
                 Err(err) => tracing::debug!(error = %err, "no line to Redis to listen on yet"),
             }

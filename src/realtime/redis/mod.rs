@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use redis::{Cmd, ConnectionInfo};
+use redis::Cmd;
 use tokio::{
     sync::{Notify, OnceCell, mpsc, watch},
     time::{Instant, sleep},
@@ -24,7 +24,7 @@ use super::{
     wire::{Channel, NodeId, NodeWord, Word},
 };
 pub use limits::Pace;
-use link::Link;
+use link::{Link, Place};
 
 mod limits;
 mod link;
@@ -67,7 +67,7 @@ pub struct Redis(Arc<Shared>);
 struct Shared {
     node: NodeId,
     house: String,
-    addresses: Vec<ConnectionInfo>,
+    place: Place,
     hub: Hub,
     words: mpsc::Sender<(Channel, Word)>,
     line: Mutex<Option<Link>>,
@@ -115,7 +115,7 @@ impl Redis {
         let shared = Shared {
             node,
             house,
-            addresses: link::addresses(urls)?,
+            place: link::place(urls)?,
             hub,
             words,
             line: Mutex::default(),
@@ -197,7 +197,7 @@ impl Redis {
             if let Some(line) = &*self.lock_line() {
                 return line.clone();
             }
-            match Link::open(&self.0.addresses, None).await {
+            match Link::open(&self.0.place, None).await {
                 Ok(link) => return self.lock_line().get_or_insert(link).clone(),
                 Err(err) => tracing::debug!(error = %err, "no line to Redis yet"),
             }

@@ -1,5 +1,14 @@
 //! Several nodes, one chat.
 
 mod admin;
+mod faults;
+mod forms;
 mod limits;
 mod live;
+mod order;
+mod presence;
+mod processes;
+mod sessions;
+mod signals;
+mod streams;
+mod tls;

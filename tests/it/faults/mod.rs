@@ -12,4 +12,7 @@ mod full;
 mod lines;
 mod log;
 mod nemesis;
+mod nodes;
+mod party;
 mod run;
+mod upheaval;

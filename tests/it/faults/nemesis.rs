@@ -61,17 +61,17 @@ pub const FLAGS: &[&str] = &["--limits", "off"];
 pub type Tally = BTreeMap<String, u32>;
 
 /// Each of these once, in an order left to chance, and then again.
-struct Deck<T: 'static> {
+pub struct Deck<T: 'static> {
     all: &'static [T],
     left: Vec<T>,
 }
 
 impl<T: Copy + 'static> Deck<T> {
-    fn new(all: &'static [T]) -> Deck<T> {
+    pub fn new(all: &'static [T]) -> Deck<T> {
         Deck { all, left: vec![] }
     }
 
-    fn draw(&mut self, dice: &mut Dice) -> T {
+    pub fn draw(&mut self, dice: &mut Dice) -> T {
         if self.left.is_empty() {
             self.left = self.all.to_vec();
         }
@@ -88,12 +88,12 @@ pub struct Plan {
 }
 
 impl Plan {
-    fn is_over(&self) -> bool {
+    pub fn is_over(&self) -> bool {
         Instant::now() >= self.end
     }
 
     /// Tells what happens, for whoever watches a run or looks into a failed one.
-    fn say(&self, words: fmt::Arguments<'_>) {
+    pub fn say(&self, words: fmt::Arguments<'_>) {
         eprintln!("{:8.3}  {words}", self.began.elapsed().as_secs_f64());
     }
 }
@@ -207,7 +207,7 @@ async fn release_after(lock: Lock, long: Duration) {
 }
 
 /// The process gets no new file or socket for so long; tells whether that can be done here.
-async fn out_of_files(process: u32, long: Duration) -> bool {
+pub async fn out_of_files(process: u32, long: Duration) -> bool {
     let limit = |how: &str| {
         let mut command = Command::new("prlimit");
         command.args(["--pid", &process.to_string(), "--noheadings", "--raw"]);
@@ -273,6 +273,6 @@ async fn make_trouble(lines: &[Proxy], trouble: Trouble, long: Duration) {
     }
 }
 
-fn millis(count: usize) -> Duration {
+pub fn millis(count: usize) -> Duration {
     Duration::from_millis(count as u64)
 }

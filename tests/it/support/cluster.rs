@@ -37,8 +37,14 @@ impl Cluster {
 
     /// One more node.
     pub async fn gets_a_node(&mut self, flags: &[&str]) {
-        let (database, redis) = (databases::url(self.data.path()).await, self.redis.url());
-        let shared = ["--database", &database, "--redis", &redis];
+        let redis = self.redis.url();
+        self.gets_a_node_by(&redis, flags).await;
+    }
+
+    /// One more node, which reaches Redis at this address.
+    pub async fn gets_a_node_by(&mut self, redis: &str, flags: &[&str]) {
+        let database = databases::url(self.data.path()).await;
+        let shared = ["--database", &database, "--redis", redis];
         self.nodes
             .push(Town::with(&[&shared, flags].concat()).await);
     }
@@ -60,24 +66,31 @@ impl Cluster {
         there
     }
 
+    /// The same browser, session and all, at another node: as when a balancer sends it there.
+    pub fn moved(&self, node: usize, person: &Person) -> Person {
+        let there = self.nodes[node].anon_as(person.name());
+        let (_, session) = person.session().expect("they are signed in");
+        let port = self.nodes[node].addr().port();
+        there.has_cookie(&format!("tertulia_{port}"), &session);
+        there
+    }
+
     /// Waits until every node hears the others, or until each knows that it does not.
     pub async fn is_heard(&self, heard: bool) {
-        let wanted = if heard { "ok" } else { "degraded" };
         for node in &self.nodes {
-            super::eventually(&format!("Redis is {wanted}"), async || {
-                node.anon()
-                    .gets("/readyz")
-                    .await
-                    .body
-                    .contains(wanted_json(wanted).as_str())
-            })
-            .await;
+            is_heard(&node.anon(), heard).await;
         }
     }
 }
 
-fn wanted_json(state: &str) -> String {
-    format!("\"redis\":\"{state}\"")
+/// Waits until the node that somebody is at says that it hears the others, or that it does not.
+pub async fn is_heard(somebody: &Person, heard: bool) {
+    let state = if heard { "ok" } else { "degraded" };
+    let said = format!("\"redis\":\"{state}\"");
+    super::eventually(&said, async || {
+        somebody.gets("/readyz").await.body.contains(&said)
+    })
+    .await;
 }
 
 impl Index<usize> for Cluster {

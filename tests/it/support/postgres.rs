@@ -11,13 +11,14 @@ use super::{PATIENCE, eventually, free_port};
 
 /// Runs the server ($@) beside itself until its own input ends, which it does when the tests' process is gone, however
 /// it went. PostgreSQL's children live in sessions of their own, so they are woken by name of their parent.
-/// `crash` ends the server as a loss of power does, and keeps its directory ($0).
+/// `crash` ends the server as a loss of power does, `stop` as an operator does; both keep its directory ($0).
 const KEEPER: &str = r#"
 "$@" >>"$0/log" 2>&1 </dev/null &
 server=$!
 read -r word
 for process in $(cat /proc/$server/task/$server/children 2>/dev/null) $server; do kill -CONT $process; done
 if [ "$word" = crash ]; then kill -QUIT $server; wait $server; exit; fi
+if [ "$word" = stop ]; then kill -INT $server; wait $server; exit; fi
 kill -INT $server
 wait $server
 rm -rf "$0"
@@ -128,9 +129,18 @@ impl Postgres {
 
     /// The server dies at once, as when its machine loses power.
     pub fn crashes(&mut self) {
+        self.ends_by("crash");
+    }
+
+    /// The server is stopped: it ends all its connections and writes down what it knows.
+    pub fn is_stopped(&mut self) {
+        self.ends_by("stop");
+    }
+
+    fn ends_by(&mut self, word: &str) {
         if let Some(mut keeper) = self.keeper.take() {
             let mut input = keeper.stdin.take().expect("its input is a pipe");
-            input.write_all(b"crash\n").expect("it reads");
+            writeln!(input, "{word}").expect("it reads");
             keeper.wait().expect("it is a child of ours");
         }
     }

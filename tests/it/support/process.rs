@@ -113,6 +113,13 @@ impl House {
         String::from_utf8_lossy(&errors).contains(text)
     }
 
+    /// How many of the lines that it has logged have this in them.
+    pub fn times_logged(&self, text: &str) -> usize {
+        let errors = std::fs::read(&self.errors).expect("the file is there");
+        let errors = String::from_utf8_lossy(&errors);
+        errors.lines().filter(|line| line.contains(text)).count()
+    }
+
     /// Sends bytes over a new line and brings back what comes until the server closes it.
     pub async fn raw(&self, bytes: &str) -> String {
         let mut line = TcpStream::connect(self.listen())

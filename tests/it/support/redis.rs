@@ -1,5 +1,6 @@
 //! A real Redis server that belongs to a test: its own directory, a free port, ended by its own process id.
 
+use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
@@ -54,7 +55,8 @@ impl Redis {
 
     /// A cluster of one server, which has all slots.
     pub fn cluster() -> Redis {
-        let redis = Redis::with(&["--cluster-enabled", "yes"]);
+        let port = free_port().to_string();
+        let redis = Redis::with(&["--cluster-enabled", "yes", "--cluster-port", &port]);
         redis.does(&["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]);
         let end = Instant::now() + PATIENCE;
         while !redis
@@ -102,23 +104,62 @@ impl Redis {
         assert!(told.status().expect("kill is there").success());
     }
 
+    /// Cuts every line of one kind: `pubsub` for those over which somebody listens, `normal` for the others.
+    pub fn cuts(&self, kind: &str) {
+        self.does(&["CLIENT", "KILL", "TYPE", kind]);
+    }
+
+    /// Who is connected by a line of this kind, each by the number that Redis gave the line.
+    pub fn lines(&self, kind: &str) -> Vec<String> {
+        let all = self.does(&["CLIENT", "LIST", "TYPE", kind]);
+        let ids = all.lines().filter_map(|line| line.split(' ').next());
+        ids.map(str::to_owned).collect()
+    }
+
+    /// On which channels somebody listens, each without what all of them begin with.
+    pub fn channels(&self) -> Vec<String> {
+        let all = self.does(&["PUBSUB", "SHARDCHANNELS"]) + &self.does(&["PUBSUB", "CHANNELS"]);
+        let names = all.lines().filter_map(|name| name.splitn(3, ':').nth(2));
+        names.map(str::to_owned).collect()
+    }
+
+    /// The full name of the channel on which nodes tell of themselves.
+    pub fn nodes_channel(&self) -> String {
+        let all = self.does(&["PUBSUB", "SHARDCHANNELS"]);
+        let found = all.lines().find(|name| name.ends_with(":nodes"));
+        found.expect("nodes are there").to_owned()
+    }
+
     /// What it answers to a command.
     pub fn does(&self, words: &[&str]) -> String {
         let mut asked = Command::new("timeout");
         asked.args(["2", "redis-cli", "-p", &self.port.to_string()]);
         asked.args(words);
+        if let Some(password) = self.flag("--requirepass") {
+            asked.env("REDISCLI_AUTH", password);
+        }
         let answer = asked.output().expect("redis-cli is there");
         String::from_utf8_lossy(&answer.stdout).into_owned()
     }
 
-    /// Where it is.
+    /// Where it is, with its password, and said to be a cluster if it is one.
     pub fn url(&self) -> String {
-        format!("redis://127.0.0.1:{}", self.port)
+        let password = self.flag("--requirepass").map(|it| format!(":{it}@"));
+        let address = format!("{}127.0.0.1:{}", password.unwrap_or_default(), self.port);
+        match self.flag("--cluster-enabled") {
+            Some(_) => format!("redis://{address}?cluster"),
+            None => format!("redis://{address}"),
+        }
     }
 
-    /// The port it listens on.
-    pub fn port(&self) -> u16 {
-        self.port
+    /// Where it is for a proxy in front of it.
+    pub fn address(&self) -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], self.port))
+    }
+
+    fn flag(&self, name: &str) -> Option<&str> {
+        let at = self.flags.iter().position(|flag| flag == name)?;
+        Some(&self.flags[at + 1])
     }
 }
 
