@@ -46,6 +46,8 @@ struct Look {
     since: UnixMillis,
     /// Whether other nodes were heard.
     was_up: bool,
+    /// Whether something may have been missed since it was last looked who is signed in.
+    is_doubtful: bool,
     sessions_at: Option<Instant>,
     /// The sessions that were last told, and what people let others see.
     known: HashMap<UserId, (Arc<[Arc<str>]>, Privacy)>,
@@ -60,7 +62,7 @@ impl Look {
     }
 
     fn is_time_for_sessions(&self) -> bool {
-        let pace = match self.was_up {
+        let pace = match self.was_up && !self.is_doubtful {
             true => CALM_SESSIONS,
             false => ALERT_SESSIONS,
         };
@@ -131,6 +133,7 @@ impl Chat {
         let mut look = Look {
             since: self.clock.now().minus(BEHIND),
             was_up: false,
+            is_doubtful: false,
             sessions_at: None,
             known: HashMap::new(),
         };
@@ -139,7 +142,7 @@ impl Chat {
             loop {
                 let pace = if redis.is_fresh() { CALM } else { ALERT };
                 // Both ways on it is time to look.
-                let _ = timeout(pace, self.hub.missed()).await;
+                look.is_doubtful |= timeout(pace, self.hub.missed()).await.is_ok();
                 look.turn(redis.is_fresh());
                 if let Err(err) = self.look(&mut look).await {
                     tracing::debug!(error = %err, "what other nodes did is not known yet");
@@ -183,6 +186,7 @@ impl Chat {
             self.tell_standings(look, &people, started).await?;
             self.tell_house().await?;
             look.sessions_at = Some(Instant::now());
+            look.is_doubtful = false;
         }
         look.since = started.minus(BEHIND);
         Ok(())

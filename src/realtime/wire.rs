@@ -106,7 +106,7 @@ pub enum NodeWord {
     },
     /// Who is connected to it, as it tells its administrator.
     Connected(Arc<RawValue>),
-    /// A beat of its own, with its number.
+    /// It lives; with the number of the beat. A node says so to itself, to know that it is heard, and to the others.
     Beat(u64),
 }
 

@@ -134,10 +134,18 @@ impl Redis {
             }
             (Some(Channel::Own(_)), _) => return,
             (Some(_), Ok((from, _))) if from == self.0.node => return,
+            (Some(Channel::Nodes), Ok((from, Word::Node(NodeWord::Beat(_))))) => {
+                self.note_other(from, false);
+                return;
+            }
             (Some(Channel::Topic(topic)), Ok((_, Word::Event(event)))) => {
                 Some(Heard::Event(topic, event))
             }
-            (Some(Channel::Nodes), Ok((from, Word::Node(word)))) => Some(Heard::Node(from, word)),
+            (Some(Channel::Nodes), Ok((from, Word::Node(word)))) => {
+                let leaves = matches!(word, NodeWord::Leaving);
+                self.note_other(from.clone(), leaves);
+                Some(Heard::Node(from, word))
+            }
             _ => None,
         };
         self.0.counts.heard.fetch_add(1, Relaxed);

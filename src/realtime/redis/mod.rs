@@ -5,6 +5,7 @@
 //! judged by the one thing that counts: a node's own beat comes back to it. It knows no rules and no SQL.
 
 use std::{
+    collections::HashMap,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
@@ -74,6 +75,8 @@ struct Shared {
     is_sharded: OnceCell<bool>,
     up: watch::Sender<bool>,
     beat: watch::Sender<Option<Instant>>,
+    /// When each other node was last heard.
+    others: Mutex<HashMap<NodeId, Instant>>,
     /// What is listened to is to be said again: the line for it was cut, or nothing is heard over it.
     cut: Notify,
     /// Nothing is heard any more, however often that is said: another line is needed.
@@ -122,6 +125,7 @@ impl Redis {
             is_sharded: OnceCell::new(),
             up: watch::Sender::new(false),
             beat: watch::Sender::new(None),
+            others: Mutex::default(),
             cut: Notify::new(),
             dead: Notify::new(),
             owes: AtomicBool::new(false),
@@ -156,8 +160,13 @@ impl Redis {
         &self.0.counts
     }
 
-    /// Whether this node was heard a moment ago. It is not for a while before it counts as unheard.
+    /// Whether this node and all others were heard a moment ago. It is not for a while before this one counts as
+    /// unheard, or when one of the others died or is cut off.
     pub fn is_fresh(&self) -> bool {
+        self.hears_itself() && !self.misses_somebody()
+    }
+
+    fn hears_itself(&self) -> bool {
         let heard = *self.0.beat.borrow();
         heard.is_some_and(|at| at.elapsed() < pulse::QUIET)
     }

@@ -1,10 +1,13 @@
 //! Whether the way works: a node says something to itself again and again, and hears it, or not.
 
-use std::{sync::atomic::Ordering::Relaxed, time::Duration};
+use std::{
+    sync::{PoisonError, atomic::Ordering::Relaxed},
+    time::Duration,
+};
 
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
-use super::{NodeWord, Redis, Word};
+use super::{Channel, NodeId, NodeWord, Redis, Word};
 use crate::realtime::wire;
 
 /// How often a node says something to itself.
@@ -14,6 +17,13 @@ const BEAT: Duration = Duration::from_millis(250);
 pub(super) const QUIET: Duration = Duration::from_millis(900);
 /// After how long a silence the way counts as broken: a machine that is busy for a moment is no news to the operator.
 const SILENCE: Duration = Duration::from_millis(2_500);
+/// Of so many beats one is for the other nodes.
+const FOR_OTHERS: u64 = 2;
+/// After how long a silence of another node the database is looked into often, and after how long it is forgotten.
+const MISSED: Duration = Duration::from_millis(1_200);
+const FORGOTTEN: Duration = Duration::from_secs(35);
+/// How many other nodes are remembered; one more is a fault of somebody's.
+const MOST: usize = 1_000;
 /// How often in a silence it is said again what is listened to.
 const REMIND: Duration = Duration::from_secs(1);
 /// After how long a silence other lines are opened: these may lead nowhere without anybody saying so.
@@ -23,7 +33,7 @@ const DEAD: Duration = Duration::from_secs(8);
 struct Pulse {
     /// When it was last heard, or begun to listen for it.
     heard: Instant,
-    is_quiet: bool,
+    is_fresh: bool,
     /// Whether the operator was told how it stands.
     is_known: bool,
     reminded: Instant,
@@ -37,7 +47,7 @@ impl Redis {
         let start = Instant::now();
         let mut pulse = Pulse {
             heard: start,
-            is_quiet: true,
+            is_fresh: false,
             is_known: false,
             reminded: start,
             opened: start,
@@ -52,8 +62,28 @@ impl Redis {
     async fn beat(&self, number: u64) -> redis::RedisResult<()> {
         let word = Word::Node(NodeWord::Beat(number));
         let bytes = wire::write(&self.0.node, &self.own(), &word);
-        let cmd = self.publishing(&self.own(), &bytes).await;
-        self.line().await.tell(vec![cmd], BEAT).await
+        let mut cmds = vec![self.publishing(&self.own(), &bytes).await];
+        if number.is_multiple_of(FOR_OTHERS) {
+            cmds.push(self.publishing(&Channel::Nodes, &bytes).await);
+        }
+        self.line().await.tell(cmds, BEAT).await
+    }
+
+    /// Another node was heard; `leaves` if it says that it stops.
+    pub(super) fn note_other(&self, node: NodeId, leaves: bool) {
+        let mut others = self.0.others.lock().unwrap_or_else(PoisonError::into_inner);
+        if leaves {
+            others.remove(&node);
+        } else if others.len() < MOST || others.contains_key(&node) {
+            others.insert(node, Instant::now());
+        }
+    }
+
+    /// Whether another node is silent that spoke not long ago: what it says may be lost.
+    pub(super) fn misses_somebody(&self) -> bool {
+        let mut others = self.0.others.lock().unwrap_or_else(PoisonError::into_inner);
+        others.retain(|_, at| at.elapsed() < FORGOTTEN);
+        others.values().any(|at| at.elapsed() >= MISSED)
     }
 
     fn turn(&self, is_up: bool, reason: &str) {
@@ -76,8 +106,8 @@ impl Pulse {
         let is_first = heard.is_some() && !redis.is_up();
         self.heard = heard.map_or(self.heard, |at| at.max(self.heard));
         let silence = self.heard.elapsed();
-        let is_quiet = heard.is_none() || silence >= QUIET;
-        if std::mem::replace(&mut self.is_quiet, is_quiet) != is_quiet {
+        let is_fresh = redis.is_fresh();
+        if std::mem::replace(&mut self.is_fresh, is_fresh) != is_fresh {
             redis.0.hub.note_missed();
         }
         let is_up = match heard {
@@ -91,9 +121,9 @@ impl Pulse {
             let reason = err.map_or_else(|| "no answer".into(), |err| err.to_string());
             redis.turn(is_up, &reason);
         }
-        match is_quiet {
-            true => self.help(redis, silence),
-            false => redis.confess(),
+        match redis.hears_itself() {
+            true => redis.confess(),
+            false => self.help(redis, silence),
         }
     }
 

@@ -172,6 +172,9 @@ impl Feed {
                 frames.reserve(waiting.len() + 2);
                 for news in waiting {
                     if self.reader.is_signed_out_by(&news).await? {
+                        // It may have ended on another node.
+                        let signed_in = &self.reader.site.signed_in;
+                        signed_in.remove(&self.reader.session);
                         return Err(End::SignedOut);
                     }
                     let before = self.reader.rev;

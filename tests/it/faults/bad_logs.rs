@@ -1,6 +1,6 @@
 //! Logs made by hand, each with one thing wrong: the checker finds it, and finds nothing in a good one.
 
-use super::checker::{Kind, check};
+use super::checker::{Finding, Kind, Steps, check};
 use super::log::{Entry, Line};
 use crate::support::ticks::Floors;
 
@@ -135,7 +135,7 @@ fn history_finds(kind: Kind, history: &[Line]) {
 
 #[track_caller]
 fn finds(kind: Kind, logs: &[Vec<Entry>], history: &[Line]) {
-    let found = check(logs, history);
+    let found = check(logs, history, Steps::One);
     assert!(
         found.iter().any(|finding| finding.kind == kind),
         "{found:?}"
@@ -144,16 +144,19 @@ fn finds(kind: Kind, logs: &[Vec<Entry>], history: &[Line]) {
 
 #[test]
 fn nothing_is_found_where_nothing_is_wrong() {
-    assert_eq!(check(&[ada(), ben(), cem()], &history()), []);
+    assert_eq!(check(&[ada(), ben(), cem()], &history(), Steps::One), []);
 }
 
 #[test]
 fn what_was_not_answered_may_be_there_or_not() {
     let mut log = ada();
     log.push(sent("d", "four"));
-    assert_eq!(check(&[log.clone(), ben(), cem()], &history()), []);
+    assert_eq!(
+        check(&[log.clone(), ben(), cem()], &history(), Steps::One),
+        []
+    );
     let there = [history(), vec![line(4, 6, "four")]].concat();
-    assert_eq!(check(&[log], &there), []);
+    assert_eq!(check(&[log], &there, Steps::One), []);
 }
 
 #[test]
@@ -244,6 +247,18 @@ fn a_step_over_a_change_is_found() {
         6,
         &[afresh(4, &[line(1, 3, "uno"), line(3, 4, "three")])],
     );
+}
+
+#[test]
+fn on_several_nodes_a_step_over_changes_brings_all_of_them() {
+    let stepping = |brought: &[Line]| -> Vec<Finding> {
+        let mut log = ben();
+        log.splice(3..=4, [changes(2, brought)]);
+        check(&[ada(), log, cem()], &history(), Steps::Several)
+    };
+    let (one, two) = (line(1, 1, "one"), line(2, 2, "two"));
+    assert_eq!(stepping(&[one, two.clone()]), []);
+    assert_eq!(stepping(&[two])[0].kind, Kind::Holed);
 }
 
 #[test]

@@ -41,9 +41,19 @@ impl fmt::Display for Finding {
     }
 }
 
+/// How changes come once a channel is open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Steps {
+    /// One by one: all come from one server.
+    One,
+    /// Several at once when one was late: they come from several nodes.
+    Several,
+}
+
 /// Every broken promise in one room. `history` is all that the room has in the end, in the order in which it was read.
-pub fn check(logs: &[Vec<Entry>], history: &[Line]) -> Vec<Finding> {
+pub fn check(logs: &[Vec<Entry>], history: &[Line], steps: Steps) -> Vec<Finding> {
     let mut check = Check::new(logs, history);
+    check.steps = steps;
     check.numbers();
     check.texts();
     for (client, log) in logs.iter().enumerate() {
@@ -56,6 +66,7 @@ pub fn check(logs: &[Vec<Entry>], history: &[Line]) -> Vec<Finding> {
 }
 
 struct Check<'a> {
+    steps: Steps,
     history: &'a [Line],
     places: BTreeMap<u64, &'a Line>,
     /// Every text that somebody wanted to be there, by their message's key.
@@ -72,6 +83,7 @@ struct Check<'a> {
 impl<'a> Check<'a> {
     fn new(logs: &'a [Vec<Entry>], history: &'a [Line]) -> Check<'a> {
         let mut check = Check {
+            steps: Steps::One,
             history,
             places: history.iter().map(|line| (line.seq, line)).collect(),
             sent: BTreeMap::new(),

@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::checker::{Finding, Kind, check};
+use super::checker::{Finding, Kind, Steps, check};
 use super::clients::Client;
 use super::log::{Entry, Line, Log, View};
 use super::nemesis::{Plan, Tally, meddle};
@@ -75,6 +75,11 @@ impl Party {
             clients,
             rooms,
         }
+    }
+
+    /// Everybody who talks.
+    pub fn people(&self) -> impl Iterator<Item = &Person> {
+        self.clients.iter().map(|client| &client.person)
     }
 
     fn logs(&self, room: RoomId) -> Vec<Log> {
@@ -209,12 +214,12 @@ fn keep(seed: u64, party: &Party, servers: &[String]) {
 }
 
 /// What everybody wrote down, held against what is stored in the end.
-pub async fn held_against_history(party: &Party, tally: &Tally) -> Vec<Finding> {
+pub async fn held_against_history(party: &Party, tally: &Tally, steps: Steps) -> Vec<Finding> {
     let (mut findings, mut entries) = (Vec::new(), Vec::new());
     for room in &party.rooms {
         let history = party.history(*room).await;
         let logs: Vec<_> = party.logs(*room).iter().map(Log::entries).collect();
-        findings.extend(check(&logs, &history));
+        findings.extend(check(&logs, &history, steps));
         entries.extend(logs);
     }
     sum_up(&entries, &findings, tally);

@@ -2,6 +2,7 @@
 
 use futures_util::future::join_all;
 
+use super::checker::Steps;
 use super::disk::Disk;
 use super::nemesis::{FLAGS, Striker};
 use super::party::{LINES, Party, held_against_history, judge, plan, suffer};
@@ -19,6 +20,6 @@ async fn nothing_is_lost_doubled_or_out_of_order_whatever_breaks() {
     let party = Party::gathers(host, &lines, plan).await;
     let mut striker = Striker::new(&disk, house);
     let (tally, is_right) = suffer(striker.strikes(plan), &lines, &party, plan).await;
-    let findings = held_against_history(&party, &tally).await;
+    let findings = held_against_history(&party, &tally, Steps::One).await;
     judge(&party, plan, is_right, &findings, &striker.finish().await);
 }

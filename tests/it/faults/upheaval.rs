@@ -109,6 +109,15 @@ impl Upheaval {
         self.nodes[0].house().person("host").await
     }
 
+    /// Signs somebody in at every node by the session that they have: here each has an address of its own, and their
+    /// cookies are named by it.
+    pub fn lets_in(&self, person: &Person) {
+        let (_, session) = person.session().expect("they are signed in");
+        for node in &self.nodes {
+            person.has_cookie(&format!("tertulia_{}", node.address.port()), &session);
+        }
+    }
+
     /// Strikes until the time has come; all is well then.
     pub async fn strikes(&mut self, lines: &[Proxy], plan: Plan) -> Tally {
         let (mut dice, mut deck, mut tally) = (Dice(plan.seed), Deck::new(&BLOWS), Tally::new());
