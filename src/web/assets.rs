@@ -33,8 +33,12 @@ const SCRIPT: [&str; 5] = [
 
 /// The address of an asset, with the fingerprint of what it holds now.
 pub fn url(path: &str) -> String {
-    let fingerprint =
-        content(path).map_or_else(|| "missing".into(), |content| fingerprint(&content));
+    let hash = match path.starts_with("img/") {
+        // Hashed when it was embedded: notifications name a picture for every message.
+        true => Files::get(path).map(|file| file.metadata.sha256_hash()),
+        false => content(path).map(|content| Sha256::digest(&content).into()),
+    };
+    let fingerprint = hash.map_or_else(|| "missing".into(), |hash| hex(&hash));
     format!("/assets/{fingerprint}/{path}")
 }
 
@@ -96,6 +100,7 @@ fn assemble(path: &str) -> Option<Cow<'static, [u8]>> {
             sheets.sort_by_key(|path| (path != "css/layers.css", path.clone()));
             joined(sheets.into_iter())
         }
+        "js/sw.js" => joined([Cow::Borrowed("js/sw.js")].into_iter()),
         _ if path.starts_with("img/") => Files::get(path).map(|file| file.data),
         _ => None,
     }
@@ -122,12 +127,14 @@ fn joined(paths: impl Iterator<Item = Cow<'static, str>>) -> Option<Cow<'static,
 }
 
 fn fingerprint(content: &[u8]) -> String {
-    Sha256::digest(content)[..8]
-        .iter()
-        .fold(String::new(), |mut text, byte| {
-            write!(text, "{byte:02x}").expect("writing to a String cannot fail");
-            text
-        })
+    hex(&Sha256::digest(content).into())
+}
+
+fn hex(hash: &[u8; 32]) -> String {
+    hash[..8].iter().fold(String::new(), |mut text, byte| {
+        write!(text, "{byte:02x}").expect("writing to a String cannot fail");
+        text
+    })
 }
 
 fn kind(path: &str) -> Option<&'static str> {

@@ -42,6 +42,12 @@ pub async fn readyz(Data(site): Data<&Arc<Site>>) -> Response {
         .body(state.to_string())
 }
 
+/// At the root, so that it may care for every page. It is asked for anew each time, so it has no fingerprint.
+#[handler]
+pub fn service_worker() -> Result<Response, Problem> {
+    assets::answer("latest", "js/sw.js", false)
+}
+
 #[handler]
 pub fn asset(
     req: &Request,

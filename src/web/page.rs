@@ -15,6 +15,8 @@ const HUES: i64 = 12;
 #[derive(Debug, Clone, Serialize)]
 pub struct Page {
     title: String,
+    /// Whether the icon bears a dot.
+    unread: bool,
     theme: &'static str,
     tz: String,
     viewer: Option<Viewer>,
@@ -52,6 +54,7 @@ impl Page {
     pub fn anonymous(site: &Site, look: &Look, title: String) -> Self {
         let signup_open = site.app.config.signup == Signup::Open;
         Self {
+            unread: title.starts_with('('),
             title,
             theme: look.theme.as_str(),
             tz: look.zone.name().into(),

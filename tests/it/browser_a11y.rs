@@ -125,7 +125,7 @@ async fn the_chat_stands_in_nobodys_way() {
     talks(&ada, &ben, room).await;
     ada.opens_chat_with(&ben).await;
     page_is_open_to_all(&window, "/", "#room-1").await;
-    for sheet in ["new-room", "account"] {
+    for sheet in ["new-room", "account", "notifications", "keys", "palette"] {
         opens(&window, sheet).await;
         is_open_to_all(&window, sheet).await;
     }
@@ -147,6 +147,56 @@ async fn the_chat_stands_in_nobodys_way() {
         .await;
     window.waits_for(".info .receipt").await;
     is_open_to_all(&window, "message info").await;
+    nobody_complains(&[&window]);
+    chromium.closes().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn everything_can_be_done_with_the_keyboard_alone() {
+    let town = Town::start().await;
+    let chromium = Chromium::opens().await;
+    let window = chromium.window(town.url()).await;
+    window.goes("/signup").await;
+    window
+        .waits_until("document.activeElement.id === 'username'")
+        .await;
+    window.types("ada").await;
+    window.tabs_to("#password").await;
+    window.types(PASSWORD).await;
+    window.presses("body", "Enter").await;
+    window.waits_for("#lobby").await;
+
+    window.tabs_to("[popovertarget=new-room]").await;
+    window.presses("body", "Enter").await;
+    window
+        .waits_until("document.activeElement.id === 'new-room-name'")
+        .await;
+    window.types("Tea House").await;
+    window.presses("body", "Enter").await;
+    window
+        .waits_until("document.activeElement.id === 'composer-body'")
+        .await;
+    window.types("The kettle is om").await;
+    window.presses("body", "Enter").await;
+    window.waits_for("#message-1").await;
+
+    window.tabs_to("#message-1 [popovertarget]").await;
+    window.presses("body", "Enter").await;
+    window.tabs_to("#menu-1 a[href$='/edit']").await;
+    window.presses("body", "Enter").await;
+    window
+        .waits_until("document.activeElement.matches('.edit textarea')")
+        .await;
+    window.presses("body", "Backspace").await;
+    window.types("n").await;
+    window.presses("body", "Enter").await;
+    window.reads("#message-1 .text", "The kettle is on").await;
+
+    window.tabs_to("[popovertarget=account]").await;
+    window.presses("body", "Enter").await;
+    window.tabs_to("form[action='/signout'] button").await;
+    window.presses("body", "Enter").await;
+    window.waits_for("form[action='/signin']").await;
     nobody_complains(&[&window]);
     chromium.closes().await;
 }

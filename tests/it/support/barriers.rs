@@ -3,9 +3,10 @@
 use chromiumoxide::cdp::browser_protocol::emulation::{
     MediaFeature, SetDeviceMetricsOverrideParams, SetEmulatedMediaParams,
 };
+use chromiumoxide::cdp::browser_protocol::input::InsertTextParams;
 use serde_json::Value;
 
-use super::browser::Window;
+use super::browser::{Window, quoted};
 
 /// axe-core, the checker behind most others.
 const AXE: &str = include_str!("../vendor/axe-core-4.14.1/axe.min.js");
@@ -14,6 +15,9 @@ const AXE: &str = include_str!("../vendor/axe-core-4.14.1/axe.min.js");
 const RUN: &str = "axe.run(document, {runOnly: {type: 'tag', values: \
     ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']}}).then(({violations}) => \
     violations.map(({id, nodes}) => id + ': ' + nodes.map(node => node.html).join(' ')))";
+
+/// More things than any page of these tests has.
+const STEPS: usize = 60;
 
 /// A way to look at a page.
 #[derive(Debug, Clone, Copy)]
@@ -54,6 +58,28 @@ impl Window {
             .iter()
             .map(|rule| rule.as_str().expect("words").to_owned())
             .collect()
+    }
+
+    /// Goes on from thing to thing with the Tab key until the focus is on what matches, and is seen there.
+    pub async fn tabs_to(&self, css: &str) {
+        let is_there = format!("document.activeElement?.matches({}) === true", quoted(css));
+        for _ in 0..STEPS {
+            self.presses("body", "Tab").await;
+            if self.evaluates(&is_there).await == true {
+                let ring = self
+                    .evaluates("getComputedStyle(document.activeElement).outlineStyle")
+                    .await;
+                assert_eq!(ring, "solid", "{css} has the focus and does not show it");
+                return;
+            }
+        }
+        panic!("the Tab key never comes to {css}");
+    }
+
+    /// Writes where the focus is.
+    pub async fn types(&self, text: &str) {
+        let text = InsertTextParams::new(text);
+        self.page.execute(text).await.expect("the field takes text");
     }
 
     /// How many pixels of the page lie beyond its right edge.

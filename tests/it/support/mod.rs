@@ -22,6 +22,7 @@ pub mod signals;
 pub mod snapshots;
 pub mod stream;
 pub mod ticks;
+pub mod worker;
 
 use std::future::Future;
 use std::net::SocketAddr;
