@@ -14,10 +14,10 @@ run *flags:
 demo *flags:
     cargo run --release -- demo {{ flags }}
 
-# Install what is missing, run every test on SQLite, most once more on PostgreSQL, then lint (`just test live`: only tests named so)
+# Install what is missing, run every test on SQLite, most once more on PostgreSQL and Redis, then lint (`just test live`: only tests named so)
 test *filter: _deps
     cargo test --workspace {{ filter }}
-    @echo "Once more on PostgreSQL, without what is SQLite's own or has nothing to do with the database:"
+    @echo "Once more on PostgreSQL and Redis, without what is SQLite's own or has nothing to do with the database:"
     TERTULIA_TEST_DATABASE=postgres cargo test --test it {{ filter }} -- {{ not_on_postgres }}
     @{{ if filter == "" { quote(just_executable()) + " lint" } else { "true" } }}
 
@@ -42,6 +42,15 @@ review:
 bench *flags:
     cargo build --release
     cargo run --release --package tertulia-bench -- {{ flags }}
+
+# Ask Lighthouse (fails below 98 in performance, 100 in the rest) and, where Java is, the Nu HTML checker
+audit: _deps
+    tests/look/run lighthouse
+    if command -v java >/dev/null; then tests/look/run markup; else echo "Without Java the HTML is not checked"; fi
+
+# Take the pictures of the README anew
+pictures: _deps
+    tests/look/run pictures
 
 # Try out several nodes: PostgreSQL, Redis, nodes and a balancer on free ports, in a temporary directory, until Ctrl-C
 cluster nodes="3": _deps

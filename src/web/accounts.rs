@@ -206,7 +206,8 @@ pub async fn set_theme(
         .build()
         .to_string();
     let mut answer = if wants.fragment() {
-        StatusCode::NO_CONTENT.into_response()
+        let refresh = StatusCode::NO_CONTENT.with_header("hx-refresh", "true");
+        refresh.into_response()
     } else {
         redirect("/")
     };

@@ -12,12 +12,15 @@ use poem::{
 use rust_embed::RustEmbed;
 use sha2::{Digest, Sha256};
 
-use super::error::Problem;
+use super::{error::Problem, gzip};
 use crate::error::Error;
 
 #[derive(RustEmbed)]
 #[folder = "$CARGO_MANIFEST_DIR/assets"]
 struct Files;
+
+/// What is smaller than this, in bytes, fits into one packet as it is.
+const WORTH: usize = 1_400;
 
 /// The script is one file, because htmx must not start before its extensions have registered.
 const SCRIPT: [&str; 5] = [
@@ -30,30 +33,41 @@ const SCRIPT: [&str; 5] = [
 
 /// The address of an asset, with the fingerprint of what it holds now.
 pub fn url(path: &str) -> String {
-    let fingerprint =
-        content(path).map_or_else(|| "missing".into(), |content| fingerprint(&content));
+    let hash = match path.starts_with("img/") {
+        // Hashed when it was embedded: notifications name a picture for every message.
+        true => Files::get(path).map(|file| file.metadata.sha256_hash()),
+        false => content(path).map(|content| Sha256::digest(&content).into()),
+    };
+    let fingerprint = hash.map_or_else(|| "missing".into(), |hash| hex(&hash));
     format!("/assets/{fingerprint}/{path}")
 }
 
-/// Answers `GET /assets/:fingerprint/*path`.
+/// Answers `GET /assets/:fingerprint/*path`, compressed where it pays and `gzip` is welcome.
 ///
 /// # Errors
 /// `NotFound` for another path or an old fingerprint.
-pub fn answer(asked: &str, path: &str) -> Result<Response, Problem> {
+pub fn answer(asked: &str, path: &str, gzip: bool) -> Result<Response, Problem> {
     let missing = || Problem::from(Error::NotFound);
     let content = content(path).ok_or_else(missing)?;
     let kind = kind(path).ok_or_else(missing)?;
+    let fingerprint = fingerprint(&content);
     let keep = match asked {
         "latest" => "public, max-age=3600",
-        _ if asked == fingerprint(&content) => "public, max-age=31536000, immutable",
+        _ if asked == fingerprint => "public, max-age=31536000, immutable",
         _ => return Err(missing()),
     };
     let answer = Response::builder()
         .status(StatusCode::OK)
-        .header(header::CONTENT_TYPE, kind);
-    Ok(answer
+        .header(header::CONTENT_TYPE, kind)
         .header(header::CACHE_CONTROL, keep)
-        .body(content.into_owned()))
+        .header(header::VARY, "Accept-Encoding");
+    if !gzip || content.len() < WORTH || path.ends_with(".png") {
+        return Ok(answer.body(content.into_owned()));
+    }
+    let squeezed = gzip::squeezed(path, &fingerprint, &content);
+    Ok(answer
+        .header(header::CONTENT_ENCODING, "gzip")
+        .body(squeezed.to_vec()))
 }
 
 #[cfg(debug_assertions)]
@@ -86,6 +100,7 @@ fn assemble(path: &str) -> Option<Cow<'static, [u8]>> {
             sheets.sort_by_key(|path| (path != "css/layers.css", path.clone()));
             joined(sheets.into_iter())
         }
+        "js/sw.js" => joined([Cow::Borrowed("js/sw.js")].into_iter()),
         _ if path.starts_with("img/") => Files::get(path).map(|file| file.data),
         _ => None,
     }
@@ -112,12 +127,14 @@ fn joined(paths: impl Iterator<Item = Cow<'static, str>>) -> Option<Cow<'static,
 }
 
 fn fingerprint(content: &[u8]) -> String {
-    Sha256::digest(content)[..8]
-        .iter()
-        .fold(String::new(), |mut text, byte| {
-            write!(text, "{byte:02x}").expect("writing to a String cannot fail");
-            text
-        })
+    hex(&Sha256::digest(content).into())
+}
+
+fn hex(hash: &[u8; 32]) -> String {
+    hash[..8].iter().fold(String::new(), |mut text, byte| {
+        write!(text, "{byte:02x}").expect("writing to a String cannot fail");
+        text
+    })
 }
 
 fn kind(path: &str) -> Option<&'static str> {

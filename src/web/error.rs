@@ -207,6 +207,10 @@ pub fn render(site: &Site, wants: &Wants, request_id: &str, problem: &Problem) -
             .headers_mut()
             .insert("hx-redirect", HeaderValue::from_static("/signin"));
     }
+    // For whoever keeps the reason without showing the fragment: a refused message, in the browser.
+    if let Ok(words) = HeaderValue::from_str(words) {
+        answer.headers_mut().insert("x-problem", words);
+    }
     if let Some(after) = problem.retry_after() {
         answer
             .headers_mut()

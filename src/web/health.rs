@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use poem::{
-    Response, handler,
+    Request, Response, handler,
     http::StatusCode,
     web::{Data, Path},
 };
 
-use super::{Site, assets, error::Problem};
+use super::{Site, assets, error::Problem, gzip};
 use crate::realtime::Redis;
 
 #[handler]
@@ -42,7 +42,16 @@ pub async fn readyz(Data(site): Data<&Arc<Site>>) -> Response {
         .body(state.to_string())
 }
 
+/// At the root, so that it may care for every page. It is asked for anew each time, so it has no fingerprint.
 #[handler]
-pub fn asset(Path((fingerprint, path)): Path<(String, String)>) -> Result<Response, Problem> {
-    assets::answer(&fingerprint, &path)
+pub fn service_worker() -> Result<Response, Problem> {
+    assets::answer("latest", "js/sw.js", false)
+}
+
+#[handler]
+pub fn asset(
+    req: &Request,
+    Path((fingerprint, path)): Path<(String, String)>,
+) -> Result<Response, Problem> {
+    assets::answer(&fingerprint, &path, gzip::is_welcome(req.headers()))
 }

@@ -167,17 +167,17 @@ impl<K: Hash + Eq + Clone + Display> Limit<K> {
         }
     }
 
+    /// Here and on all nodes together: what is had on one counts on all, so whoever has none here has none anywhere.
     async fn take(&self, redis: Option<&Redis>, key: &K) -> Result<()> {
-        if let Some(redis) = redis
-            && let Some(taken) = redis.take(&self.key(key), self.pace).await
-        {
-            return taken.map_err(|retry_after| Error::TooMany { retry_after });
-        }
         self.here
             .check_key(key)
             .map_err(|not_until| Error::TooMany {
                 retry_after: not_until.wait_time_from(DefaultClock::default().now()),
-            })
+            })?;
+        let Some(redis) = redis else { return Ok(()) };
+        let taken = redis.take(&self.key(key), self.pace).await;
+        let taken = taken.unwrap_or(Ok(()));
+        taken.map_err(|retry_after| Error::TooMany { retry_after })
     }
 
     fn key(&self, key: &K) -> String {

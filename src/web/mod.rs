@@ -29,6 +29,7 @@ mod error;
 mod extract;
 mod forms;
 mod guard;
+mod gzip;
 mod headers;
 mod health;
 mod limits;
@@ -42,6 +43,7 @@ mod receipts;
 mod rooms;
 mod session;
 mod settings;
+mod switcher;
 mod templates;
 mod views;
 mod zone;
@@ -145,14 +147,17 @@ fn routes() -> Route {
             "/rooms/:id/messages/:seq/unread",
             post(receipts::mark_unread),
         )
+        .at("/switcher", get(switcher::switcher))
+        .at("/go/:way", get(switcher::go))
         .at("/live", get(live::websocket::live))
         .at("/live/events", get(live::sse::events))
         .at("/live/received", post(live::sse::received))
-        .at("/live/session", get(live::sse::session))
+        .at("/live/session", post(live::sse::session))
         .at("/admin/connections", get(admin::connections))
         .at("/metrics", get(admin::metrics))
         .at("/healthz", get(health::healthz))
         .at("/readyz", get(health::readyz))
+        .at("/sw.js", get(health::service_worker))
         .at("/assets/:fingerprint/*path", get(health::asset))
 }
 

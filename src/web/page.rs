@@ -15,6 +15,8 @@ const HUES: i64 = 12;
 #[derive(Debug, Clone, Serialize)]
 pub struct Page {
     title: String,
+    /// Whether the icon bears a dot.
+    unread: bool,
     theme: &'static str,
     tz: String,
     viewer: Option<Viewer>,
@@ -52,6 +54,7 @@ impl Page {
     pub fn anonymous(site: &Site, look: &Look, title: String) -> Self {
         let signup_open = site.app.config.signup == Signup::Open;
         Self {
+            unread: title.starts_with('('),
             title,
             theme: look.theme.as_str(),
             tz: look.zone.name().into(),
@@ -87,11 +90,14 @@ pub fn hue(id: i64) -> i64 {
 /// The letters in an avatar: the first of the first two words.
 pub fn initials(name: &str) -> String {
     let words = name.split(|c: char| c.is_whitespace() || "._-".contains(c));
-    let first = words.filter_map(|word| {
-        word.chars()
-            .find(|c| c.is_alphanumeric())
-            .or_else(|| word.chars().next())
-    });
+    // "Odds & ends" is OE.
+    let first = words
+        .filter(|word| *word != "&" && *word != "+")
+        .filter_map(|word| {
+            word.chars()
+                .find(|c| c.is_alphanumeric())
+                .or_else(|| word.chars().next())
+        });
     let letters: String = first.take(2).flat_map(char::to_uppercase).collect();
     if letters.is_empty() {
         "#".into()
@@ -110,6 +116,7 @@ mod tests {
             ("ada", "A"),
             ("Ada Lovelace King", "AL"),
             ("ada.l", "AL"),
+            ("Odds & ends", "OE"),
             ("Émile", "É"),
             ("🎉 party", "🎉P"),
             ("#", "#"),

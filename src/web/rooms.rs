@@ -23,25 +23,17 @@ use crate::{
     records::Floors,
 };
 
-/// Where the live element of a page connects to.
+/// Where the live element of a page begins.
 #[derive(Debug, Serialize)]
 struct Live {
-    room: Option<RoomId>,
-    url: String,
     rev: Rev,
     delivered: Seq,
     read: Seq,
 }
 
 impl Live {
-    fn new(room: Option<RoomId>, rev: Rev, floors: Floors) -> Self {
-        let url = room.map_or_else(
-            || "/live".into(),
-            |room| format!("/live?room={room}&rev={rev}"),
-        );
+    fn new(rev: Rev, floors: Floors) -> Self {
         Self {
-            room,
-            url,
             rev,
             delivered: floors.delivered,
             read: floors.read,
@@ -104,7 +96,7 @@ pub async fn show_lobby(
 ) -> Result<Response, Problem> {
     let lobby = lobby_view(site, &user, &look, None).await?;
     let page = Page::of(site, user.user(), &look, page::title(lobby.total, None));
-    let live = Live::new(None, Rev(0), Floors::default());
+    let live = Live::new(Rev(0), Floors::default());
     let model = LobbyPage { page, lobby, live };
     let template = if wants.fragment() {
         "rooms/_empty.html"
@@ -195,7 +187,7 @@ pub async fn room_page(
         None => None,
     };
     let head = RoomView::new(room, user.id()).opened(presence, muted_until, eyes);
-    let live = Live::new(Some(room.id), rev, eyes.floors.seen_by(eyes.sees_reads));
+    let live = Live::new(rev, eyes.floors.seen_by(eyes.sees_reads));
     if wants.fragment() {
         let total = total(site, user).await?;
         let page = Page::of(
@@ -287,7 +279,8 @@ pub fn eyes<'a>(site: &'a Site, user: &CurrentUser, look: &'a Look) -> Eyes<'a> 
     }
 }
 
-async fn lobby_view(
+/// The lobby as this person sees it, with the room `open` highlighted.
+pub async fn lobby_view(
     site: &Site,
     user: &CurrentUser,
     look: &Look,

@@ -37,7 +37,7 @@ impl<E: Endpoint<Output = Response>> Asker<'_, E> {
         let target = if path.contains("before=") {
             "li#older"
         } else {
-            "section#conversation"
+            "main#conversation"
         };
         let mut request = Request::builder()
             .method(method)

@@ -197,7 +197,7 @@ async fn an_expired_session_tells_htmx_to_go_to_the_sign_in_page() {
     let room = ada.creates_room("General").await;
     let nobody = town.anon();
     let answer = nobody
-        .fetches(&format!("/rooms/{room}"), "section#conversation")
+        .fetches(&format!("/rooms/{room}"), "main#conversation")
         .await
         .is(401);
     assert!(

@@ -25,20 +25,14 @@ async fn sees(window: &Window, seq: u64, text: &str) {
 
 /// Opens the menu of a message and chooses.
 async fn opens_menu(window: &Window, seq: u64) {
-    let summary =
-        format!("#message-{seq} > details > summary, #message-{seq} details.menu > summary");
-    window.clicks(&summary).await;
-    window
-        .waits_for(&format!("#message-{seq} details.menu[open]"))
-        .await;
+    window.clicks(&format!("[popovertarget=menu-{seq}]")).await;
+    window.waits_for(&format!("#menu-{seq}:popover-open")).await;
 }
 
 async fn edits(window: &Window, seq: u64, text: &str) {
     opens_menu(window, seq).await;
     window
-        .clicks(&format!(
-            "#message-{seq} details.menu a.item[href$='/edit']"
-        ))
+        .clicks(&format!("#menu-{seq} a.item[href$='/edit']"))
         .await;
     window
         .writes(&format!("#message-{seq} textarea"), text)
@@ -95,7 +89,7 @@ async fn two_people_sign_up_find_each_other_and_talk() {
     signs_up(&ben, "ben").await;
     ada.reads("#people", "ben").await;
 
-    ada.clicks("#new-room > summary").await;
+    ada.clicks("[popovertarget=new-room]").await;
     ada.writes("#new-room-name", "Tea House").await;
     ada.presses("#new-room-name", "Enter").await;
     ada.reads("#room-name", "Tea House").await;

@@ -67,8 +67,7 @@ async fn two_windows_of_ben_agree_on_what_is_unread() {
     counts(&one, room, 0).await;
     counts(&other, room, 0).await;
 
-    one.evaluates("document.querySelector('#message-2 .menu').open = true")
-        .await;
+    one.clicks("[popovertarget=menu-2]").await;
     one.clicks("#message-2 form[action$='/unread'] button")
         .await;
     counts(&one, room, 2).await;
@@ -104,14 +103,14 @@ async fn a_muted_room_has_a_grey_pill_and_whoever_is_here_a_dot() {
     let window = at_a_window(&chromium, &ben).await;
     opens(&window, room, "Tea House").await;
     let dot = format!("#presence-{ada_id}");
-    window.waits_for(&format!("{dot}:not([data-online])")).await;
+    window.waits_for(&format!("{dot}:empty")).await;
     let is_seen = format!("document.querySelector('{dot}').checkVisibility()");
     assert_eq!(window.evaluates(&is_seen).await, false);
     let page = ada.listens_in_the_lobby().await.stays_open();
-    window.waits_for(&format!("{dot}[data-online]")).await;
+    window.waits_for(&format!("{dot}:not(:empty)")).await;
     window.waits_until(&is_seen).await;
 
-    window.clicks("#room-menu summary").await;
+    window.clicks("#room-menu [popovertarget]").await;
     window.clicks("#room-menu [name=for][value=always]").await;
     window.waits_for("#room-menu [value=off]").await;
     window
@@ -129,7 +128,7 @@ async fn a_muted_room_has_a_grey_pill_and_whoever_is_here_a_dot() {
     let loud = style(&window, &format!("#unread-{chat}"), "backgroundColor").await;
     assert_ne!(muted, loud);
     window
-        .waits_for(&format!("#room-{chat} {dot}[data-online]"))
+        .waits_for(&format!("#room-{chat} {dot}:not(:empty)"))
         .await;
 
     opens(&window, chat, "ada").await;
@@ -137,7 +136,7 @@ async fn a_muted_room_has_a_grey_pill_and_whoever_is_here_a_dot() {
     drop(page);
     window.waits_for("#presence:not([data-online])").await;
     window.reads("#presence", "last seen today at 12:00").await;
-    window.waits_for(&format!("{dot}:not([data-online])")).await;
+    window.waits_for(&format!("{dot}:empty")).await;
     nobody_complains(&[&window]);
     chromium.closes().await;
 }
@@ -156,8 +155,7 @@ async fn a_click_on_the_ticks_or_enter_opens_message_info() {
     let focus = "document.querySelector('#ticks-1').focus()";
     ada.evaluates(focus).await;
     ada.presses("#ticks-1", "Enter").await;
-    ada.reads("#info [role=dialog]", "Has anybody read this?")
-        .await;
+    ada.reads("#info[open]", "Has anybody read this?").await;
     ada.reads("#info .receipts", "Nobody yet").await;
     assert_eq!(
         ada.path().await,

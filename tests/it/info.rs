@@ -71,9 +71,10 @@ async fn it_is_a_page_and_a_fragment_with_the_same_lists() {
 
     let fragment = ada.fetches(&path, "div#info").await.is(200);
     assert!(!fragment.is_a_page());
-    assert_eq!(fragment.count("[role=dialog] .bubble"), 1);
+    assert_eq!(fragment.count(".info .bubble"), 1);
+    assert_eq!(fragment.count("form[method=dialog] button"), 1, "it closes");
     let back = format!("/rooms/{room}?at={seq}");
-    assert_eq!(fragment.attrs("[data-close]", "href"), [back]);
+    assert_eq!(page.attrs("main a.button", "href"), [back]);
     assert_eq!(info_on(&fragment), info_on(&page));
     assert_eq!(info_on(&page).read.size(), 1);
     let ticks = ada

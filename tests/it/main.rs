@@ -3,7 +3,10 @@
 mod accounts;
 mod admin;
 mod browser;
+mod browser_a11y;
+mod browser_keys;
 mod browser_live;
+mod browser_notify;
 mod browser_outbox;
 mod browser_signals;
 mod browser_ticks;

@@ -18,6 +18,7 @@ use tertulia::records::{Message, Person, Role, Room};
 use tertulia::store::Store;
 
 use crate::support::actor::new_key;
+use crate::support::postgres::Postgres;
 use crate::support::{PASSWORD, databases, eventually, postgres};
 
 /// Two nodes and the people of a town.
@@ -292,6 +293,38 @@ async fn nodes_that_start_together_make_the_tables_once_and_wait_for_each_other(
     busy.close().await.expect("it was open");
     let store = starting.await.expect("no panic");
     store.expect("it starts then").close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_must_be_encrypted_is_or_there_is_none() {
+    let plain = databases::server().await;
+    let server = Postgres::start_encrypted().await;
+    let open = async |server: &Postgres, how: &str| {
+        let url = format!("{}?{how}", server.url("postgres"));
+        Store::open(&DatabaseUrl::Postgres(url)).await
+    };
+    let refused = open(plain, "sslmode=require").await;
+    let words = refused.expect_err("that server speaks no TLS");
+    assert!(words.contains("TLS"), "{words}");
+
+    let store = open(&server, "sslmode=require").await.expect("it opens");
+    let database = postgres::open(&server.url("postgres")).await;
+    let open_text = "SELECT COUNT(*) FILTER (WHERE ssl), COUNT(*) FILTER (WHERE NOT ssl) \
+        FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE application_name = 'tertulia'";
+    let asked = Statement::from_string(database.get_database_backend(), open_text);
+    let row = database.query_one_raw(asked).await.expect("a good query");
+    let row = row.expect("one row");
+    let count = |at| row.try_get_by_index::<i64>(at).expect("a number");
+    assert!(count(0) > 0, "its connections are encrypted");
+    assert_eq!(count(1), 0, "all of them");
+    store.close().await;
+
+    let stranger = open(&server, "sslmode=verify-full").await;
+    stranger.expect_err("nobody vouches for that certificate");
+    let known = server.certificate();
+    let known = format!("sslmode=verify-full&sslrootcert={}", known.display());
+    let store = open(&server, &known).await;
+    store.expect("the operator does").close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -67,7 +67,7 @@ async fn the_lobby_is_as_it_was() {
     looks_like("lobby_of_the_other", &ben.lobby().await);
     looks_like(
         "lobby_fragment",
-        &ada.fetches("/", "section#conversation").await,
+        &ada.fetches("/", "main#conversation").await,
     );
 }
 
@@ -102,7 +102,7 @@ async fn a_room_is_as_it_was() {
     looks_like("room_of_the_other_with_unread", &ben.room(room).await);
     looks_like(
         "room_fragment",
-        &ada.fetches(&format!("/rooms/{room}"), "section#conversation")
+        &ada.fetches(&format!("/rooms/{room}"), "main#conversation")
             .await,
     );
     looks_like("room_at", &ada.gets(&format!("/rooms/{room}?at=3")).await);
@@ -199,7 +199,7 @@ async fn errors_are_as_they_were() {
     looks_like("error_404", &ada.gets("/rooms/77").await);
     looks_like(
         "error_404_fragment",
-        &ada.fetches("/rooms/77", "section#conversation").await,
+        &ada.fetches("/rooms/77", "main#conversation").await,
     );
     looks_like("error_404_signed_out", &town.anon().gets("/nowhere").await);
     looks_like("error_405", &ada.gets("/rooms").await);
@@ -210,10 +210,7 @@ async fn errors_are_as_they_were() {
     looks_like("error_403", &foreign.sends().await);
     looks_like(
         "error_401_fragment",
-        &town
-            .anon()
-            .fetches("/rooms/1", "section#conversation")
-            .await,
+        &town.anon().fetches("/rooms/1", "main#conversation").await,
     );
     let elsewhere = ada
         .asks(Method::GET, "/")

@@ -257,9 +257,9 @@ async fn a_click_on_a_row_brings_the_conversation_and_a_reload_the_page() {
     let room = ada.creates_room("General").await;
     let path = format!("/rooms/{room}");
 
-    let fragment = ada.fetches(&path, "section#conversation").await.is(200);
+    let fragment = ada.fetches(&path, "main#conversation").await.is(200);
     assert!(!fragment.is_a_page());
-    assert_eq!(fragment.count("section#conversation"), 1);
+    assert_eq!(fragment.count("main#conversation"), 1);
     assert!(
         fragment.body.contains("<title>"),
         "the page's title changes with the room"

@@ -129,13 +129,12 @@ async fn signing_out_ends_the_stream_with_a_word() {
     let mut stream = ada.follows(room, 0).await;
     stream.hears("id=\"floors\"").await;
     let copy = ada.copied();
-    ada.gets("/live/session").await.is(204);
+    ada.submits("/live/session", &[]).await.is(204);
     ada.submits("/signout", &[]).await;
     stream.is_told("signed-out").await;
     assert_eq!(stream.next().await, None, "it has ended");
-    for path in ["/live/session", "/live/events"] {
-        copy.gets(path).await.is(401);
-    }
+    copy.submits("/live/session", &[]).await.is(401);
+    copy.gets("/live/events").await.is(401);
 }
 
 #[tokio::test]

@@ -1,8 +1,10 @@
 //! The directions of the house, read from its source: what may know what.
 
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use flate2::{Compression, write::GzEncoder};
 use sha2::{Digest, Sha256};
 
 /// A source file: its path inside the package and its code, without comments and without its tests.
@@ -233,10 +235,11 @@ fn every_module_says_what_it_is_for() {
 
 #[test]
 fn what_others_wrote_is_unedited() {
-    let vendor = home().join("assets/vendor");
+    let vendors = ["assets/vendor", "tests/it/vendor"];
     let mut checked = 0;
-    for list in files(&vendor)
-        .into_iter()
+    for list in vendors
+        .iter()
+        .flat_map(|vendor| files(&home().join(vendor)))
         .filter(|path| path.ends_with("SHA256SUMS"))
     {
         let folder = list.parent().expect("it lies in a folder");
@@ -263,17 +266,33 @@ fn what_others_wrote_is_unedited() {
             assert!(sums.contains(name), "{name} is in no list");
         }
     }
-    assert!(checked >= 3, "htmx and its parts are listed");
+    assert!(checked >= 5, "htmx, its parts and the checker are listed");
+}
+
+/// A script's lines, and how many bytes of it are sent: without what only people read, as gzip.
+fn size(name: &str) -> (usize, usize) {
+    let text = fs::read_to_string(home().join("assets/js").join(name)).expect("a text");
+    let lines = text.lines().map(str::trim);
+    let sent = lines.filter(|line| !line.is_empty() && !line.starts_with("//"));
+    let sent: String = sent.map(|line| format!("{line}\n")).collect();
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
+    gzip.write_all(sent.as_bytes()).expect("room in memory");
+    let gzip = gzip.finish().expect("room in memory");
+    (text.lines().count(), gzip.len())
 }
 
 #[test]
 fn our_script_stays_small() {
+    let (lines, bytes) = size("tertulia.js");
+    assert!((100..=300).contains(&lines), "{lines} lines of script");
+    assert!(bytes <= 4096, "{bytes} bytes of script, compressed");
+    let (lines, _) = size("sw.js");
+    assert!(
+        (10..=80).contains(&lines),
+        "{lines} lines of service worker"
+    );
     let scripts = files(&home().join("assets/js"));
-    let lines: usize = scripts
-        .iter()
-        .map(|path| fs::read_to_string(path).expect("a text").lines().count())
-        .sum();
-    assert!((1..=300).contains(&lines), "{lines} lines of script");
+    assert_eq!(scripts.len(), 2, "every script is counted: {scripts:?}");
 }
 
 #[test]

@@ -10,6 +10,7 @@ use super::{
     Reader,
     connections::{Opening, Transport},
     feed::Visit,
+    frames::Tops,
 };
 use crate::{
     clock::UnixMillis,
@@ -22,12 +23,14 @@ use crate::{
     },
 };
 
-/// Which room, and how far the page has seen it and the lobby.
+/// Which room, how far the page has seen it and the lobby, and which rows stand at the top of its lists.
 #[derive(Debug, Default, Deserialize)]
 pub struct Position {
     room: Option<String>,
     rev: Option<String>,
     at: Option<String>,
+    chats: Option<String>,
+    rooms: Option<String>,
 }
 
 /// Lets somebody in.
@@ -71,7 +74,12 @@ pub(super) async fn admit(
         retry_after: Duration::from_secs(30),
     })?;
     let (who, rev) = ((user.user(), user.session()), resumed.unwrap_or(rev));
-    let reader = Reader::new(site.clone(), who, look.zone, room, rev);
+    let top = |id: Option<&str>| id.and_then(|id| RoomId::parse(id).ok());
+    let tops = Tops {
+        chats: top(position.chats.as_deref()),
+        rooms: top(position.rooms.as_deref()),
+    };
+    let reader = Reader::new(site.clone(), who, look.zone, room, rev).topped(tops);
     Ok(Visit {
         reader,
         at: UnixMillis(at),

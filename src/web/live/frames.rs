@@ -37,7 +37,12 @@ pub(super) struct LobbyFrame {
     pub(super) ticks: Vec<PreviewTicks>,
     pub(super) typing: Vec<TypingWords>,
     pub(super) at: UnixMillis,
+    pub(super) tops: Tops,
     pub(super) title: String,
+    /// Whether the icon bears a dot, if that is news.
+    pub(super) dot: Option<bool>,
+    /// How many messages wait below in the open room, if that is news.
+    pub(super) below: Option<i64>,
 }
 
 /// `live/_line.html`: one line of a list of the lobby.
@@ -45,6 +50,56 @@ pub(super) struct LobbyFrame {
 pub(super) struct Line {
     pub(super) list: &'static str,
     pub(super) row: RowView,
+    pub(super) place: Place,
+    /// Whether a page that nobody looks at is to say it aloud.
+    pub(super) notify: bool,
+}
+
+impl Line {
+    /// A line that is shown and nothing more.
+    pub(super) fn new(list: &'static str, row: RowView, place: Place) -> Self {
+        Self {
+            list,
+            row,
+            place,
+            notify: false,
+        }
+    }
+
+    /// With a notification, if this is news that the reader has not seen and wants to hear of.
+    pub(super) fn aloud(mut self, is_news: bool) -> Self {
+        self.notify = is_news && self.row.is_to_be_heard();
+        self
+    }
+}
+
+/// The rooms at the top of a page's lists: what stands there already is not moved.
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+pub(super) struct Tops {
+    pub(super) chats: Option<RoomId>,
+    pub(super) rooms: Option<RoomId>,
+}
+
+impl Tops {
+    /// Notes the room at the top of a list; gives back the one before.
+    pub(super) fn set(&mut self, list: &str, room: RoomId) -> Option<RoomId> {
+        match list {
+            "chats" => self.chats.replace(room),
+            _ => self.rooms.replace(room),
+        }
+    }
+}
+
+/// Where a line stands in its list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Place {
+    /// Where it is.
+    Stay,
+    /// At the top; the page has it already.
+    Top,
+    /// At the top; the page may not have it yet.
+    New,
 }
 
 /// How many messages of a room are unread.
@@ -83,7 +138,7 @@ pub(super) struct Presence {
     pub(super) online: bool,
 }
 
-/// `live/_here.html`: everybody who is here; the script marks them, and nobody else.
+/// `live/_here.html`: everybody who is here, and nobody else.
 #[derive(Serialize)]
 pub(super) struct HereFrame {
     pub(super) people: Vec<UserId>,

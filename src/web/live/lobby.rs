@@ -13,7 +13,7 @@ use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use super::{
     FLOORS, Reader,
-    frames::{Count, Line, LobbyFrame, PreviewTicks, TypingWords},
+    frames::{Count, Line, LobbyFrame, Place, PreviewTicks, TypingWords},
 };
 use crate::{
     clock::UnixMillis,
@@ -75,12 +75,10 @@ impl Reader {
         }
         let mut frame = floors.map_or_else(String::new, |floors| floors.as_str().into());
         frame += &self.take_new_lines();
-        let mut counts = Vec::new();
-        for (id, line) in std::mem::take(&mut self.stale) {
-            match line {
-                Some(news) => frame += &self.line(&news),
-                None => counts.push(self.count(id)),
-            }
+        let (counts, lines) = self.take_stale();
+        // The newest comes last, to the top.
+        for news in lines {
+            frame += &self.line(&news);
         }
         let ticks = std::mem::take(&mut self.stale_ticks).into_iter();
         let ticks = ticks.map(|(id, ticks)| PreviewTicks {
@@ -96,6 +94,20 @@ impl Reader {
         let (ticks, typing) = (ticks.collect(), typing.collect());
         frame += &self.lobby_end(counts, ticks, typing);
         Some(frame.into())
+    }
+
+    /// The rooms of which only the count is news, and the news of newest messages in the order of their time.
+    fn take_stale(&mut self) -> (Vec<Count>, Vec<Arc<News>>) {
+        let (mut counts, mut lines) = (Vec::new(), Vec::new());
+        for (id, line) in std::mem::take(&mut self.stale) {
+            match line {
+                Some(news) => lines.push(news),
+                None => counts.push(self.count(id)),
+            }
+        }
+        let created = |news: &Arc<News>| news.event.message().map(|(_, last, _)| last.created);
+        lines.sort_by_key(created);
+        (counts, lines)
     }
 
     /// The frame of how far everybody in the open room has come, if that is news.
@@ -120,6 +132,9 @@ impl Reader {
             std::mem::take(&mut self.stale_rooms),
             std::mem::take(&mut self.people),
         );
+        if let Some(newest) = rooms.last() {
+            self.tops.rooms = Some(newest.id);
+        }
         let rooms = rooms.into_iter().map(|room| {
             let listed = LobbyRoom {
                 room,
@@ -130,11 +145,12 @@ impl Reader {
                 last: None,
                 floors: Floors::default(),
             };
-            ("rooms", self.row(&listed))
+            Line::new("rooms", self.row(&listed), Place::New)
         });
         let people = people.iter().filter_map(|event| match event {
             Event::PersonJoined { person, joined } => {
-                Some(("people", RowView::person(person, *joined, self.eyes())))
+                let row = RowView::person(person, *joined, self.eyes());
+                Some(Line::new("people", row, Place::New))
             }
             _ => None,
         });
@@ -154,9 +170,11 @@ impl Reader {
         );
         let mine = message.author.id == self.user;
         let peer = room.peer(self.user).map(|peer| peer.id);
+        let place = self.place(room, message);
         let mut key = DefaultHasher::new();
         (self.zone.key(), mine, peer, position.unread()).hash(&mut key);
         (position.is_muted(self.site.app.clock.now()), &typing, ticks).hash(&mut key);
+        place.hash(&mut key);
         peer.map(|peer| self.eyes().is_online(peer)).hash(&mut key);
         mine.then(|| self.site.app.chat.sees_reads(self.privacy))
             .hash(&mut key);
@@ -172,8 +190,27 @@ impl Reader {
                 floors,
             };
             let row = self.row(&listed).with(typing, ticks);
-            self.lines([(list, row)].into_iter()).into()
+            let is_post = matches!(news.event, Event::MessagePosted { .. });
+            let line = Line::new(list, row, place).aloud(is_post);
+            self.lines([line].into_iter()).into()
         })
+    }
+
+    /// Where the line of a room stands now that this is its newest message: at the top, unless it has been there since,
+    /// or this is a new state of a message by which it already had its place.
+    fn place(&mut self, room: &Room, message: &Message) -> Place {
+        if message.created < self.newest {
+            return Place::Stay;
+        }
+        self.newest = message.created;
+        if self.tops.set(list(room), room.id) == Some(room.id) {
+            return Place::Stay;
+        }
+        // A chat of two shows when it has its first message.
+        match message.seq {
+            Seq(1) => Place::New,
+            _ => Place::Top,
+        }
     }
 
     /// A line for everyone: each page knows by itself which room it shows.
@@ -273,16 +310,36 @@ impl Reader {
         }
     }
 
-    /// A frame of lines alone.
-    pub(super) fn lobby_frame(&self, rows: Vec<(&'static str, RowView)>) -> Utf8Bytes {
-        let mut frame = self.lines(rows.into_iter());
+    /// A frame of lines alone, as they stand in the lobby. Those that changed at or after `since` go to the top of their
+    /// lists; of those that did so after `told`, the page says aloud what nobody has seen.
+    pub(super) fn lobby_frame(
+        &mut self,
+        mut rows: Vec<(&'static str, RowView)>,
+        since: UnixMillis,
+        told: UnixMillis,
+    ) -> Utf8Bytes {
+        rows.sort_by_key(|(_, row)| row.sort);
+        let lines: Vec<_> = rows
+            .into_iter()
+            .map(|(list, row)| {
+                let place = match (row.sort >= since.0, row.id) {
+                    (true, Some(id)) if self.tops.set(list, id) == Some(id) => Place::Stay,
+                    (true, _) => Place::New,
+                    (false, _) => Place::Stay,
+                };
+                let is_news = row.sort > told.0;
+                Line::new(list, row, place).aloud(is_news)
+            })
+            .collect();
+        let mut frame = self.lines(lines.into_iter());
         frame += &self.lobby_end(Vec::new(), Vec::new(), Vec::new());
         frame.into()
     }
 
-    fn lines(&self, rows: impl Iterator<Item = (&'static str, RowView)>) -> String {
+    fn lines(&self, lines: impl Iterator<Item = Line>) -> String {
         let templates = &self.site.templates;
-        rows.map(|(list, row)| templates.render("live/_line.html", Line { list, row }))
+        lines
+            .map(|line| templates.render("live/_line.html", line))
             .collect()
     }
 
@@ -297,7 +354,7 @@ impl Reader {
 
     /// What every lobby frame ends with: counts and other small changes, its time, the page's title.
     fn lobby_end(
-        &self,
+        &mut self,
         counts: Vec<Count>,
         ticks: Vec<PreviewTicks>,
         typing: Vec<TypingWords>,
@@ -305,14 +362,21 @@ impl Reader {
         let now = self.site.app.clock.now();
         let told = self.positions.iter().filter(|it| !it.is_muted(now));
         let total = told.map(Position::unread).sum();
-        let room = self.room.as_ref();
-        let name = room.map(|room| RoomView::new(room, self.user).name);
+        let room = self.room.clone();
+        let name = room
+            .as_ref()
+            .map(|room| RoomView::new(room, self.user).name);
+        let below = room.map_or(0, |room| self.position(room.id).unread());
+        let told = std::mem::replace(&mut self.told, (Some(total > 0), below));
         let frame = LobbyFrame {
             counts,
             ticks,
             typing,
             at: now,
+            tops: self.tops,
             title: page::title(total, name.as_deref()),
+            dot: Some(total > 0).filter(|_| told.0 != self.told.0),
+            below: Some(below).filter(|_| told.1 != below),
         };
         self.site.templates.render("live/_lobby.html", frame)
     }

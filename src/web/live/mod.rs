@@ -19,7 +19,10 @@ use super::{
 use crate::{
     clock::UnixMillis,
     config::Switch,
-    domain::{accounts::Sessions, messages::CatchUp, presence::Attendance, receipts::Position},
+    domain::{
+        accounts::Sessions, messages::CatchUp, presence::Attendance, receipts::Position,
+        typing::Typist,
+    },
     error::{Error, Result},
     ids::{Rev, RoomId, Seq, UserId},
     realtime::{Event, News, Subscription, Topic},
@@ -44,7 +47,7 @@ pub use connections::{Connections, Transport};
 pub use survey::{Line, Survey};
 pub use totals::{SAMPLE, SAMPLES, Totals};
 
-use frames::{DayName, DaysFrame, FloorsFrame, Resync};
+use frames::{DayName, DaysFrame, FloorsFrame, Resync, Tops};
 use lobby::{LOBBY_PACE, Stale};
 use typing::Typing;
 
@@ -64,6 +67,8 @@ pub struct Reader {
     session: Id,
     /// Others see that this person is here as long as this page is.
     _attendance: Attendance,
+    /// Whoever was typing is so no longer when the last of their pages in the room goes.
+    _typist: Option<Typist>,
     zone: Zone,
     room: Option<Arc<Room>>,
     rev: Rev,
@@ -77,6 +82,11 @@ pub struct Reader {
     /// Rooms in which the ticks of the reader's own newest message changed.
     stale_ticks: BTreeMap<RoomId, Ticks>,
     typing: Typing,
+    /// The rooms at the top of the page's lists, and how new the newest message is that moved one there.
+    tops: Tops,
+    newest: UnixMillis,
+    /// What the page was last told: whether its icon bears a dot, how many messages wait below in the open room.
+    told: (Option<bool>, i64),
     /// What this page has been sent and has not yet said it received.
     sent: BTreeMap<RoomId, Seq>,
     floors: Floors,
@@ -101,6 +111,9 @@ impl Reader {
             today: zone.day(now),
             mutes_at: now,
             _attendance: site.app.chat.enter(user),
+            _typist: room
+                .clone()
+                .map(|room| site.app.chat.sits_down(room, user.person.id)),
             site,
             user: user.person.id,
             privacy: user.privacy,
@@ -116,10 +129,19 @@ impl Reader {
             lobby_pace: LOBBY_PACE,
             stale_ticks: BTreeMap::new(),
             typing: Typing::default(),
+            tops: Tops::default(),
+            newest: now,
+            told: (None, 0),
             sent: BTreeMap::new(),
             floors: Floors::default(),
             stale_floors: None,
         }
+    }
+
+    /// With the rooms that stand at the top of the page's lists.
+    pub(in crate::web::live) fn topped(mut self, tops: Tops) -> Self {
+        self.tops = tops;
+        self
     }
 
     /// Listens to everything that concerns this reader.
@@ -141,6 +163,7 @@ impl Reader {
             frames.push(self.floors_frame());
         }
         let since = at.minus(CLOCKS_DIFFER);
+        self.newest = since;
         let (positions, lobby) = self.site.app.chat.standing(self.user, since).await?;
         self.positions = positions;
         let unreached = |it: &&Position| it.is_member && it.delivered_seq < it.last_seq;
@@ -152,7 +175,7 @@ impl Reader {
             .collect();
         if !lobby.rooms.is_empty() || !lobby.people.is_empty() {
             let view = LobbyView::new(&lobby, self.room.as_ref().map(|room| room.id), self.eyes());
-            frames.push(self.lobby_frame(view.into_rows()));
+            frames.push(self.lobby_frame(view.into_rows(), since, at));
         }
         frames.push(self.here_frame().await?);
         Ok(frames)
@@ -245,8 +268,8 @@ impl Reader {
             .render("live/_days.html", DaysFrame { days });
         let lobby = self.site.app.chat.lobby(self.user, UnixMillis(0)).await?;
         let open = self.room.as_ref().map(|room| room.id);
-        let view = LobbyView::new(&lobby, open, self.eyes());
-        Ok(vec![labels.into(), self.lobby_frame(view.into_rows())])
+        let rows = LobbyView::new(&lobby, open, self.eyes()).into_rows();
+        Ok(vec![labels.into(), self.lobby_frame(rows, now, now)])
     }
 
     async fn catch_up_room(&mut self) -> Result<Option<Utf8Bytes>> {
@@ -337,15 +360,6 @@ impl Reader {
             floors: self.floors,
             sees_reads: self.site.app.chat.sees_reads(self.privacy),
             presence: Some(self.site.app.chat.presence()).filter(|_| self.privacy.presence),
-        }
-    }
-}
-
-/// Whoever was typing on this page is so no longer.
-impl Drop for Reader {
-    fn drop(&mut self) {
-        if let Some(room) = self.room.take() {
-            self.site.app.chat.stop_typing(room, self.user);
         }
     }
 }

@@ -130,7 +130,8 @@ fn chunks(feed: &Feed, frames: Vec<Frame>) -> Vec<Bytes> {
                 event(&mut text, &format!("id: {room}:{rev}\n"), &html)
             }
             Frame::Ask(number) => {
-                event(&mut text, "event: ask\n", &format!("{connection} {number}"))
+                let form = format!("connection={connection}&number={number}");
+                event(&mut text, "event: ask\n", &form);
             }
         }
         if text.len() > MOST_AT_ONCE {

@@ -6,6 +6,7 @@
 //! They are always balanced. The work is linear in the length of the text. Line breaks stay line
 //! breaks; the style sheet shows them.
 
+mod emoji;
 mod links;
 mod marks;
 
@@ -58,6 +59,11 @@ pub fn render(body: &str) -> String {
 /// Whether a text is shown collapsed, with "Read more".
 pub fn is_long(body: &str) -> bool {
     body.lines().nth(LONG_LINES).is_some() || body.chars().nth(LONG_CHARS).is_some()
+}
+
+/// Whether a text is a few emoji and nothing else, which are shown large.
+pub fn is_large(body: &str) -> bool {
+    emoji::is_few(body)
 }
 
 enum Block<'t> {

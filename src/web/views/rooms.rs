@@ -14,7 +14,7 @@ use crate::{
         receipts::Mute,
         rooms::{Lobby, LobbyRoom},
     },
-    ids::{RoomId, UserId},
+    ids::{RoomId, Seq, UserId},
     records::{Floors, Message, Person, Room, RoomKind, Ticks},
     web::{
         page::{hue, initials},
@@ -152,6 +152,40 @@ impl LobbyView {
         view
     }
 
+    /// At most `most` lines whose names have these words in them: chats, rooms, people.
+    pub fn find(self, words: &str, most: usize) -> Vec<RowView> {
+        let words = words.trim().to_lowercase();
+        let rows = self.into_rows().into_iter().map(|(_, row)| row);
+        let rows = rows.filter(|row| row.name.to_lowercase().contains(&words));
+        rows.take(most).collect()
+    }
+
+    /// The chat below `open`; the first one when none is open.
+    pub fn after(&self, open: Option<RoomId>) -> Option<RoomId> {
+        beside(self.rows(), open).next()?.id
+    }
+
+    /// The chat above `open`.
+    pub fn before(&self, open: Option<RoomId>) -> Option<RoomId> {
+        open.and_then(|_| beside(self.rows().rev(), open).next()?.id)
+    }
+
+    /// The nearest chat below `open` that has something unread and is not muted; from the end it goes on at the top.
+    pub fn unread_after(&self, open: Option<RoomId>) -> Option<RoomId> {
+        let around = beside(self.rows(), open).chain(self.rows());
+        unread(around, open)
+    }
+
+    /// The nearest one above; from the top it goes on at the end.
+    pub fn unread_before(&self, open: Option<RoomId>) -> Option<RoomId> {
+        let around = beside(self.rows().rev(), open).chain(self.rows().rev());
+        unread(around, open)
+    }
+
+    fn rows(&self) -> impl DoubleEndedIterator<Item = &RowView> {
+        self.chats.iter().chain(&self.rooms)
+    }
+
     /// The lines with the list that each belongs to.
     pub fn into_rows(self) -> Vec<(&'static str, RowView)> {
         let lists = [
@@ -166,10 +200,25 @@ impl LobbyView {
     }
 }
 
+/// The lines behind `open`, or all of them when it is not there.
+fn beside<'a>(
+    rows: impl Iterator<Item = &'a RowView>,
+    open: Option<RoomId>,
+) -> impl Iterator<Item = &'a RowView> {
+    rows.skip_while(move |row| open.is_some() && row.id != open)
+        .skip(usize::from(open.is_some()))
+}
+
+fn unread<'a>(mut rows: impl Iterator<Item = &'a RowView>, open: Option<RoomId>) -> Option<RoomId> {
+    rows.find(|row| row.unread > 0 && !row.muted && row.id != open)?
+        .id
+}
+
 /// A line of the lobby.
 #[derive(Debug, Serialize)]
 pub struct RowView {
-    id: Option<RoomId>,
+    /// The room; nothing for somebody not written to yet.
+    pub id: Option<RoomId>,
     person: Option<UserId>,
     kind: &'static str,
     name: String,
@@ -178,8 +227,11 @@ pub struct RowView {
     href: Option<String>,
     preview: Option<PreviewView>,
     time: Option<TimeView>,
+    /// Where its newest message stands.
+    seq: Seq,
     unread: i64,
-    sort: i64,
+    /// When it last changed: the newest stands first.
+    pub sort: i64,
     open: bool,
     typing: String,
     muted: bool,
@@ -214,6 +266,7 @@ impl RowView {
                 label: eyes.zone.lobby_label(last.created, eyes.now),
                 iso: iso(last.created),
             }),
+            seq: listed.last_seq,
             unread: (listed.last_seq.0 - listed.seen_seq.0).max(0),
             sort: last.map_or(listed.changed, |last| last.created).0,
             open: open == Some(room.id),
@@ -234,6 +287,15 @@ impl RowView {
         self
     }
 
+    /// Whether its newest message is somebody else's, unread, and not in a muted room.
+    pub fn is_to_be_heard(&self) -> bool {
+        let from_others = self
+            .preview
+            .as_ref()
+            .is_some_and(|last| !last.mine && !last.deleted);
+        from_others && self.unread > 0 && !self.muted
+    }
+
     /// The line of somebody not written to yet.
     pub fn person(person: &Person, joined: UnixMillis, eyes: Eyes<'_>) -> Self {
         Self {
@@ -246,6 +308,7 @@ impl RowView {
             href: None,
             preview: None,
             time: None,
+            seq: Seq(0),
             unread: 0,
             sort: joined.0,
             open: false,

@@ -1,7 +1,9 @@
 //! Sessions, cookies, and where a sign-in may lead.
 
+use reqwest::Method;
+
 use crate::support::actor::is_session;
-use crate::support::{PASSWORD, Person, Town};
+use crate::support::{Answer, PASSWORD, Person, Town};
 
 const ADA: [(&str, &str); 2] = [("username", "ada"), ("password", PASSWORD)];
 
@@ -143,7 +145,7 @@ async fn private_pages_are_not_kept_by_any_cache() {
     ] {
         for answer in [
             ada.gets(&path).await.is(200),
-            ada.fetches(&path, "section#conversation").await,
+            ada.fetches(&path, "main#conversation").await,
         ] {
             assert_eq!(answer.header("cache-control"), "no-store", "{path}");
             assert!(
@@ -190,6 +192,35 @@ async fn an_asset_may_be_kept_for_ever_because_its_address_changes_with_it() {
             "{path} → {}",
             answer.status
         );
+    }
+}
+
+#[tokio::test]
+async fn style_and_script_travel_compressed_to_those_who_take_it() {
+    let town = Town::start().await;
+    let page = town.anon().gets("/signup").await.is(200);
+    let length = |answer: &Answer| answer.header("content-length").parse::<usize>();
+    for path in [
+        &page.attrs("link[rel=stylesheet]", "href")[0],
+        &page.attrs("script", "src")[0],
+    ] {
+        let anon = town.anon();
+        let asks = anon.asks(Method::GET, path);
+        let small = asks
+            .header("accept-encoding", "br, gzip")
+            .sends()
+            .await
+            .is(200);
+        let plain = anon.gets(path).await.is(200);
+        assert_eq!(small.header("content-encoding"), "gzip", "{path}");
+        assert_eq!(plain.header("content-encoding"), "", "{path}");
+        assert!(
+            length(&small).expect("a length") * 2 < length(&plain).expect("a length"),
+            "{path}"
+        );
+        for answer in [&small, &plain] {
+            assert_eq!(answer.header("vary"), "Accept-Encoding", "{path}");
+        }
     }
 }
 

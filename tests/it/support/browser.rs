@@ -7,11 +7,12 @@ use chromiumoxide::browser::{Browser, BrowserConfig};
 use chromiumoxide::cdp::IntoEventKind;
 use chromiumoxide::cdp::browser_protocol::browser::BrowserContextId;
 use chromiumoxide::cdp::browser_protocol::input::{
-    DispatchMouseEventParams, DispatchMouseEventType, InsertTextParams, MouseButton,
+    DispatchKeyEventParams, DispatchMouseEventParams, DispatchMouseEventType, InsertTextParams,
+    MouseButton,
 };
 use chromiumoxide::cdp::browser_protocol::log::EventEntryAdded;
 use chromiumoxide::cdp::browser_protocol::target::{
-    CreateBrowserContextParams, CreateTargetParams,
+    CreateBrowserContextParams, CreateTargetParams, SetAutoAttachParams,
 };
 use chromiumoxide::cdp::js_protocol::runtime::{
     AddBindingParams, EventBindingCalled, EventConsoleApiCalled, EventExceptionThrown,
@@ -129,6 +130,9 @@ impl Window {
             .evaluate_on_new_document(WATCH)
             .await
             .expect("a script before all others");
+        // Service workers are not held up until somebody has attached to them.
+        let apart = SetAutoAttachParams::new(false, false);
+        self.page.execute(apart).await.expect("they run alone");
         // Two windows in front at once.
         self.seems_focused(true).await;
         self.notes(|event: &EventBindingCalled| Some(event.payload.clone()))
@@ -277,6 +281,23 @@ impl Window {
     pub async fn presses(&self, css: &str, key: &str) {
         let found = self.page.find_element(css).await.expect("it is there");
         found.press_key(key).await.expect("the key exists");
+    }
+
+    /// Hits a key, wherever the focus is.
+    pub async fn hits(&self, key: DispatchKeyEventParams) {
+        self.page.execute(key).await.expect("the key moves");
+    }
+
+    /// The address of the server that this window is for.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Waits until the words stand in what matches, though nobody looks at the window.
+    pub async fn reads_unseen(&self, css: &str, words: &str) {
+        let (css, words) = (quoted(css), quoted(words));
+        let found = format!("document.querySelector({css}).textContent.includes({words})");
+        self.waits_until(&found).await;
     }
 
     /// Writes a message and presses Enter.

@@ -1,5 +1,6 @@
 //! Which database the servers of the tests run on: a file of SQLite's in the data directory of each, or, with
-//! `TERTULIA_TEST_DATABASE=postgres`, a database of its own on one PostgreSQL server, which is remembered there.
+//! `TERTULIA_TEST_DATABASE=postgres`, a database of its own on one PostgreSQL server, which is remembered there. Then
+//! they are also joined by Redis, as nodes are, so that the same tests run over both ways of the news.
 
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -12,9 +13,12 @@ use tokio::sync::OnceCell;
 
 use super::NOON;
 use super::postgres::{self, Postgres};
+use super::redis::Redis;
 
 /// The server of this process, made when it is first needed; it ends with the process.
 static SERVER: OnceCell<Postgres> = OnceCell::const_new();
+/// The Redis server of this process, as long.
+static JOINT: OnceCell<Redis> = OnceCell::const_new();
 /// Databases and the data directories that they belong to.
 static MADE: Mutex<Vec<(PathBuf, String)>> = Mutex::new(Vec::new());
 /// A database with all tables and nothing in them.
@@ -29,12 +33,15 @@ pub fn are_postgres() -> bool {
     }
 }
 
-/// The flags with which a server finds the database that belongs to this data directory, unless it is told another.
+/// The flags with which a server finds the database that belongs to this data directory, and Redis, unless it is told
+/// others.
 pub async fn flags(data: &Path, others: &[&str]) -> Vec<String> {
-    match are_postgres() && !others.contains(&"--database") {
-        true => vec!["--database".to_owned(), url(data).await],
-        false => Vec::new(),
+    if !are_postgres() || others.contains(&"--database") {
+        return Vec::new();
     }
+    let redis = JOINT.get_or_init(async || Redis::start()).await.url();
+    let flags = ["--database", &url(data).await, "--redis", &redis];
+    flags.map(str::to_owned).into()
 }
 
 /// A node without a face to the web, on the database at this URL.

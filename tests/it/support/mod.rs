@@ -3,6 +3,7 @@
 
 pub mod actor;
 pub mod ask;
+pub mod barriers;
 pub mod browser;
 pub mod cluster;
 pub mod databases;
@@ -21,6 +22,7 @@ pub mod signals;
 pub mod snapshots;
 pub mod stream;
 pub mod ticks;
+pub mod worker;
 
 use std::future::Future;
 use std::net::SocketAddr;

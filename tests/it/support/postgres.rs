@@ -38,11 +38,48 @@ pub struct Postgres {
     keeper: Option<Child>,
     folder: PathBuf,
     port: u16,
+    is_encrypted: bool,
 }
 
 impl Postgres {
     /// A new server, which answers.
     pub async fn start() -> Postgres {
+        let mut postgres = Postgres::make().await;
+        postgres.starts().await;
+        postgres
+    }
+
+    /// A new server that speaks TLS too, with a certificate that it signed itself.
+    pub async fn start_encrypted() -> Postgres {
+        let mut postgres = Postgres::make().await;
+        let mut made = tokio::process::Command::from(program("openssl"));
+        made.args([
+            "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
+        ]);
+        made.args([
+            "-subj",
+            "/CN=tertulia",
+            "-addext",
+            "subjectAltName=IP:127.0.0.1",
+        ]);
+        made.args(["-addext", "basicConstraints=critical,CA:FALSE"]);
+        made.arg("-keyout")
+            .arg(postgres.folder.join("cluster/server.key"));
+        made.arg("-out")
+            .arg(postgres.folder.join("cluster/server.crt"));
+        let made = made.output().await.expect("openssl is there");
+        assert!(made.status.success(), "{made:?}");
+        postgres.is_encrypted = true;
+        postgres.starts().await;
+        postgres
+    }
+
+    /// The file with the certificate of an encrypted server.
+    pub fn certificate(&self) -> PathBuf {
+        self.folder.join("cluster/server.crt")
+    }
+
+    async fn make() -> Postgres {
         let folder = tempfile::TempDir::new().expect("a directory").keep();
         let port = free_port();
         let owner = std::fs::metadata(&folder).expect("it is there");
@@ -57,13 +94,12 @@ impl Postgres {
         let made = made.arg(&cluster).output().await.expect("initdb is there");
         let said = String::from_utf8_lossy(&made.stderr);
         assert!(made.status.success(), "{said}");
-        let mut postgres = Postgres {
+        Postgres {
             keeper: None,
             folder,
             port,
-        };
-        postgres.starts().await;
-        postgres
+            is_encrypted: false,
+        }
     }
 
     /// Starts the server, on the same data and port, if it was stopped; it answers then.
@@ -77,6 +113,7 @@ impl Postgres {
             format!("port={}", self.port),
             "listen_addresses=127.0.0.1".to_owned(),
             format!("unix_socket_directories={}", self.folder.display()),
+            format!("ssl={}", if self.is_encrypted { "on" } else { "off" }),
         ];
         for setting in SETTINGS.iter().map(|it| (*it).to_owned()).chain(place) {
             keeper.arg("-c").arg(setting);
@@ -177,7 +214,8 @@ pub async fn open(url: &str) -> DatabaseConnection {
 
 /// One of PostgreSQL's programs; it refuses to run as root, so it runs as its own user then.
 fn program(name: &str) -> Command {
-    let file = newest().join(name);
+    let own = newest().join(name);
+    let file = if own.exists() { own } else { name.into() };
     let is_root = Path::new("/root").read_dir().is_ok();
     if !is_root {
         return Command::new(file);

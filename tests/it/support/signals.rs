@@ -269,10 +269,14 @@ pub fn title_in(frame: &str) -> Option<String> {
 /// Whether somebody is here, if the page or frame tells.
 pub fn presence_in(html: &str, id: u64) -> Option<bool> {
     let html = parse(html);
-    let dot = html
-        .select(&selector(&format!("#presence-{id}")))
-        .next_back()?;
-    Some(dot.attr("data-online").is_some())
+    let dot = format!("#presence-{id}");
+    let places = selector(&format!("{dot}, hx-partial[hx-target]"));
+    let is_told = |place: &ElementRef<'_>| {
+        let targets = place.attr("hx-target");
+        targets.is_none_or(|targets| targets.split(',').any(|target| target == dot))
+    };
+    let place = html.select(&places).filter(is_told).next_back()?;
+    Some(place.has_children())
 }
 
 /// What the head of the chat says of the other one, if the page or frame tells.
@@ -285,8 +289,14 @@ pub fn seen_in(html: &str) -> Option<String> {
 /// Everybody who is here, if the frame tells.
 pub fn here_in(frame: &str) -> Option<Vec<u64>> {
     let html = Html::parse_fragment(frame);
-    let here = html.select(&selector("#here")).next_back()?;
-    let ids = here.attr("data-people")?.split_whitespace();
+    let (all, one) = (
+        selector("hx-partial[hx-target='.presence']"),
+        selector("hx-partial[hx-target^='#presence-']"),
+    );
+    html.select(&all).next()?;
+    let targets = html.select(&one).filter_map(|dot| dot.attr("hx-target"));
+    let dots = targets.flat_map(|targets| targets.split(','));
+    let ids = dots.filter_map(|dot| dot.strip_prefix("#presence-"));
     Some(ids.map(|id| id.parse().expect("a number")).collect())
 }
 

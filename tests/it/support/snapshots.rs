@@ -3,7 +3,7 @@
 use super::Answer;
 
 /// What differs between two runs, and the word that takes its place.
-const VARIES: [(&str, &str); 6] = [
+const VARIES: [(&str, &str); 7] = [
     (
         r"assets(/|&#x2f;)[0-9a-f]{6,}(/|&#x2f;)",
         "assets$1[hash]$2",
@@ -12,6 +12,8 @@ const VARIES: [(&str, &str); 6] = [
     (r"127\.0\.0\.1:\d+", "[host]"),
     (r#"(data-request=")[0-9a-f]{16}"#, "$1[request]"),
     (r"(Request <code>)[0-9a-f]{16}", "$1[request]"),
+    // Only where the run is about several nodes.
+    (r#","redis":"(ok|degraded)""#, ""),
     // The same on every page, and a matter of the eyes.
     (r"(?s)<symbol.*</symbol>", "[symbols]"),
 ];

@@ -63,8 +63,8 @@ impl Person {
     /// Tells the server that the question has been reached, as the page's script does.
     pub async fn answers(&self, ask: &Event) {
         assert_eq!(ask.name, "ask");
-        let (connection, number) = ask.data.split_once(' ').expect("two numbers");
-        let form = [("connection", connection), ("number", number)];
+        let (connection, number) = ask.data.split_once('&').expect("two fields");
+        let form = [connection, number].map(|field| field.split_once('=').expect("a value"));
         self.sends(Method::POST, "/live/received", &form)
             .await
             .is(204);

@@ -1,0 +1,226 @@
+//! The keyboard alone: switching conversations, menus and panels, and where the focus goes.
+
+use chromiumoxide::cdp::browser_protocol::input::{DispatchKeyEventParams, DispatchKeyEventType};
+
+use crate::browser_ticks::{at_a_window, opens};
+use crate::support::browser::{Chromium, Window, nobody_complains};
+use crate::support::{Person, RoomId, Town};
+
+const ALT: i64 = 1;
+const CONTROL: i64 = 2;
+const META: i64 = 4;
+const SHIFT: i64 = 8;
+
+/// Presses a key wherever the focus is, with others held down.
+async fn presses(window: &Window, key: &str, held: i64) {
+    for kind in [DispatchKeyEventType::KeyDown, DispatchKeyEventType::KeyUp] {
+        let down = kind == DispatchKeyEventType::KeyDown;
+        let text = match key {
+            "Enter" => "\r",
+            key if key.len() == 1 && held & (CONTROL | META) == 0 => key,
+            _ => "",
+        };
+        let code = match key {
+            "Enter" => 13,
+            "Escape" => 27,
+            "Tab" => 9,
+            "ArrowUp" => 38,
+            "ArrowDown" => 40,
+            _ => 0,
+        };
+        let mut event = DispatchKeyEventParams::builder()
+            .r#type(kind)
+            .key(key)
+            .modifiers(held)
+            .windows_virtual_key_code(code);
+        if down && !text.is_empty() {
+            event = event.text(text);
+        }
+        let event = event.build().expect("a key");
+        window.hits(event).await;
+    }
+}
+
+async fn focus_is_on(window: &Window, css: &str) {
+    let is_there = format!("document.activeElement.matches({css:?})");
+    window.waits_until(&is_there).await;
+}
+
+/// Three rooms, the newest first in the lobby: C, B, A.
+async fn three_rooms(ada: &Person, ben: &Person) -> [RoomId; 3] {
+    let mut rooms = [RoomId::default(); 3];
+    for (room, name) in rooms.iter_mut().zip(["A", "B", "C"]) {
+        *room = ada.creates_room(name).await;
+        ada.posts(*room, "hello").await;
+        ben.comes_to(*room).await;
+    }
+    rooms
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn chats_are_switched_by_the_keyboard_alone() {
+    let town = Town::start().await;
+    let chromium = Chromium::opens().await;
+    let (ada, ben) = town.ada_and_ben().await;
+    let [a, b, c] = three_rooms(&ada, &ben).await;
+    let window = at_a_window(&chromium, &ben).await;
+    presses(&window, "ArrowDown", ALT).await;
+    window.reads("#room-name", "C").await;
+    focus_is_on(&window, "#composer-body").await;
+    presses(&window, "ArrowDown", ALT).await;
+    window.reads("#room-name", "B").await;
+    presses(&window, "ArrowUp", ALT).await;
+    window.reads("#room-name", "C").await;
+    assert_eq!(window.path().await, format!("/rooms/{c}"));
+    presses(&window, "ArrowUp", ALT).await;
+    window.waits_for(&format!("#room-{c} [aria-current]")).await;
+
+    ada.posts(a, "unread").await;
+    window
+        .waits_for(&format!("#unread-{a}[data-count='1']"))
+        .await;
+    presses(&window, "ArrowDown", ALT | SHIFT).await;
+    window.reads("#room-name", "A").await;
+    ada.posts(b, "unread too").await;
+    window
+        .waits_for(&format!("#unread-{b}[data-count='1']"))
+        .await;
+    presses(&window, "ArrowUp", ALT | SHIFT).await;
+    window.reads("#room-name", "B").await;
+    nobody_complains(&[&window]);
+    chromium.closes().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_switcher_opens_finds_and_goes() {
+    let town = Town::start().await;
+    let chromium = Chromium::opens().await;
+    let (ada, ben) = town.ada_and_ben().await;
+    let [_, b, _] = three_rooms(&ada, &ben).await;
+    let window = at_a_window(&chromium, &ben).await;
+    for held in [CONTROL, META] {
+        presses(&window, "k", held).await;
+        focus_is_on(&window, "#filter").await;
+        window
+            .waits_until("document.querySelectorAll('#found button').length === 4")
+            .await;
+        presses(&window, "Escape", 0).await;
+        window
+            .waits_until("!document.querySelector(':popover-open')")
+            .await;
+    }
+    presses(&window, "k", CONTROL).await;
+    window.reads("#found", "ada").await;
+    for key in ["ArrowDown", "ArrowDown", "ArrowUp", "ArrowDown"] {
+        presses(&window, key, 0).await;
+    }
+    focus_is_on(&window, "#found li:nth-child(2) button").await;
+    presses(&window, "Enter", 0).await;
+    window.reads("#room-name", "B").await;
+    window
+        .waits_until("!document.querySelector(':popover-open')")
+        .await;
+
+    // The first thing found is what Enter opens; a person becomes a chat.
+    presses(&window, "k", CONTROL).await;
+    focus_is_on(&window, "#filter").await;
+    window.writes("#filter", "zzz").await;
+    window.reads("#found", "Nothing here").await;
+    presses(&window, "Enter", 0).await;
+    window.writes("#filter", "AD").await;
+    window
+        .waits_until("document.querySelectorAll('#found li').length === 1")
+        .await;
+    window.reads("#found", "ada").await;
+    presses(&window, "Enter", 0).await;
+    window.reads("#room-name", "ada").await;
+    opens(&window, b, "B").await;
+    presses(&window, "k", CONTROL).await;
+    window
+        .waits_until("document.querySelector('#filter').value === ''")
+        .await;
+    nobody_complains(&[&window]);
+    chromium.closes().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_are_listed_and_do_nothing_while_somebody_writes() {
+    let town = Town::start().await;
+    let chromium = Chromium::opens().await;
+    let (ada, ben) = town.ada_and_ben().await;
+    let [a, ..] = three_rooms(&ada, &ben).await;
+    let window = at_a_window(&chromium, &ben).await;
+    opens(&window, a, "A").await;
+    focus_is_on(&window, "#composer-body").await;
+    presses(&window, "?", SHIFT).await;
+    window
+        .waits_until("document.querySelector('#composer-body').value === '?'")
+        .await;
+    window
+        .evaluates("document.querySelector('#log').focus()")
+        .await;
+    presses(&window, "?", SHIFT).await;
+    window.waits_for("#keys:popover-open").await;
+    window.reads("#keys", "Next unread chat").await;
+    presses(&window, "Escape", 0).await;
+    window
+        .waits_until("!document.querySelector(':popover-open')")
+        .await;
+    focus_is_on(&window, "#log").await;
+    presses(&window, "Escape", 0).await;
+    focus_is_on(&window, "#composer-body").await;
+    nobody_complains(&[&window]);
+    chromium.closes().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_focus_goes_back_to_where_things_were_opened() {
+    let town = Town::start().await;
+    let chromium = Chromium::opens().await;
+    let (ada, ben) = town.ada_and_ben().await;
+    let [a, ..] = three_rooms(&ada, &ben).await;
+    let window = at_a_window(&chromium, &ada).await;
+    opens(&window, a, "A").await;
+    let menu = "[popovertarget=menu-1]";
+    let focus = format!("document.querySelector('{menu}').focus()");
+
+    // A menu.
+    window.evaluates(&focus).await;
+    presses(&window, "Enter", 0).await;
+    window.waits_for("#menu-1:popover-open").await;
+    presses(&window, "Escape", 0).await;
+    focus_is_on(&window, menu).await;
+    // An edit that is given up.
+    presses(&window, "Enter", 0).await;
+    window.waits_for("#menu-1:popover-open").await;
+    presses(&window, "ArrowDown", 0).await;
+    window
+        .evaluates("document.querySelector('#menu-1 a[href$=edit]').focus()")
+        .await;
+    presses(&window, "Enter", 0).await;
+    focus_is_on(&window, "#edit-body-1").await;
+    presses(&window, "Escape", 0).await;
+    focus_is_on(&window, menu).await;
+    // Message info from the menu.
+    presses(&window, "Enter", 0).await;
+    window.waits_for("#menu-1:popover-open").await;
+    window
+        .evaluates("document.querySelector('#menu-1 a[href$=info]').focus()")
+        .await;
+    presses(&window, "Enter", 0).await;
+    window.waits_for("#info[open]").await;
+    focus_is_on(&window, "#info [aria-label=Close]").await;
+    presses(&window, "Escape", 0).await;
+    focus_is_on(&window, menu).await;
+    // A swap takes nothing away from whoever writes.
+    presses(&window, "Escape", 0).await;
+    focus_is_on(&window, "#composer-body").await;
+    window.evaluates("document.querySelector('#composer-body').value = 'half', document.querySelector('#composer-body').setSelectionRange(2, 2)").await;
+    ben.posts(a, "in between").await;
+    window.reads("#message-2 .text", "in between").await;
+    focus_is_on(&window, "#composer-body").await;
+    let caret = "document.querySelector('#composer-body').selectionStart";
+    assert_eq!(window.evaluates(caret).await, 2);
+    nobody_complains(&[&window]);
+    chromium.closes().await;
+}
