@@ -41,6 +41,9 @@ const TOGETHER: usize = 1_000;
 /// How many changes of one room are told one by one; who missed more catches up anyway.
 const FEW: u32 = 50;
 
+/// Somebody's sessions, as the store names them, and what they let others see.
+type Known = (Arc<[Arc<str>]>, Privacy);
+
 /// What is known from the last look.
 struct Look {
     since: UnixMillis,
@@ -50,7 +53,7 @@ struct Look {
     is_doubtful: bool,
     sessions_at: Option<Instant>,
     /// The sessions that were last told, and what people let others see.
-    known: HashMap<UserId, (Arc<[Arc<str>]>, Privacy)>,
+    known: HashMap<UserId, Known>,
 }
 
 impl Look {

@@ -37,7 +37,7 @@ const CLUSTER: &str = "?cluster";
 #[derive(Clone)]
 pub(super) enum Place {
     /// On one server.
-    Server(ConnectionInfo),
+    Server(Box<ConnectionInfo>),
     /// On the servers of a cluster: these are some of them.
     Cluster(Vec<ConnectionInfo>),
 }
@@ -53,7 +53,7 @@ pub(super) fn place(urls: &[String]) -> Result<Place, String> {
     );
     let mut addresses = read.collect::<Result<Vec<_>, _>>()?;
     match addresses.pop() {
-        Some(only) if addresses.is_empty() && !is_cluster => Ok(Place::Server(only)),
+        Some(only) if addresses.is_empty() && !is_cluster => Ok(Place::Server(Box::new(only))),
         last => Ok(Place::Cluster(addresses.into_iter().chain(last).collect())),
     }
 }
@@ -93,7 +93,7 @@ impl Link {
                 if let Some(ear) = ear {
                     config = config.set_push_sender(ear);
                 }
-                let client = Client::open(address.clone())?;
+                let client = Client::open(address.as_ref().clone())?;
                 client.get_connection_manager_lazy(config).map(Self::Server)
             }
             Place::Cluster(addresses) => {
