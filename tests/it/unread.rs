@@ -98,7 +98,9 @@ async fn ada_learns_nothing_of_it_and_her_ticks_stay() {
 
 /// Whether the frame tells of nothing but who is here.
 fn is_presence(frame: &str) -> bool {
-    frame.starts_with("<span id=\"presence-")
+    ["#presence-", ".presence\""]
+        .iter()
+        .any(|target| frame.starts_with(&format!("<hx-partial hx-target=\"{target}")))
 }
 
 #[tokio::test]

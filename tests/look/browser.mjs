@@ -12,7 +12,9 @@ const puppeteer = await load('puppeteer-core');
 export const browser = await puppeteer.launch({
   executablePath: process.env.CHROME_PATH,
   args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-    '--disable-component-update', '--disable-sync'],
+    '--disable-component-update', '--disable-sync',
+    // A mouse lies beside this machine.
+    '--blink-settings=primaryHoverType=2,availableHoverTypes=2,primaryPointerType=4,availablePointerTypes=4'],
 });
 
 /** Signs somebody in on this page. */

@@ -7,7 +7,8 @@ const MOST = 80_000;
 const WIDE = {width: 1280, height: 800}, PHONE = {width: 390, height: 780, deviceScaleFactor: 2, isMobile: true, hasTouch: true};
 
 const UPNG = await load('upng-js');
-const ada = await browser.newPage(), ben = await (await browser.createBrowserContext()).newPage();
+const ada = await browser.newPage();
+const [ben, carla] = await Promise.all([1, 2].map(async () => (await browser.createBrowserContext()).newPage()));
 
 const keep = async name => {
   const {width, height, ...image} = UPNG.decode(await ada.screenshot({type: 'png'}));
@@ -22,14 +23,15 @@ const shows = async (path, viewport, theme) => {
   await ada.goto(url + path);
   await ada.waitForSelector('#status[data-state=ws]');
 };
-const ben_types = () => ben.type('#composer-body', 'Has anybody seen the').then(() => ada.waitForSelector('.typing:not(:empty)'));
 
 await signIn(ada, 'ada');
 await signIn(ben, 'ben');
+await signIn(carla, 'carla');
 await ben.goto(`${url}/rooms/1`);
 await shows('/rooms/1', WIDE, 'light');
 await ada.waitForSelector('#messages .ticks[data-state=delivered]');
-await ben_types();
+await ben.type('#composer-body', 'Has anybody seen the');
+await ada.waitForSelector('#typing:not(:empty)');
 await keep('room');
 await ben.$eval('#composer-body', field => { field.value = ''; });
 await shows('/rooms/4', WIDE, 'dark');
