@@ -146,7 +146,7 @@ async fn a_chat_of_two_on_two_nodes_stays_between_them() {
         for frame in ear.frames() {
             let named = ["room", "unread", "typing", "preview-ticks"];
             let is_named = |what: &&str| frame.contains(&format!("id=\"{what}-{chat}\""));
-            let is_told = frame.contains("between us") || named.iter().any(|what| is_named(what));
+            let is_told = frame.contains("between us") || named.iter().any(is_named);
             assert!(!is_told && messages_in(frame).is_empty(), "{frame}");
         }
     }
