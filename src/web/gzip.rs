@@ -9,8 +9,11 @@ use std::{
 use flate2::{Compression, write::GzEncoder};
 use poem::http::{HeaderMap, header};
 
-/// By path, and so as bounded as the assets are: the fingerprint of what was compressed, and what came of it.
-static KEPT: LazyLock<Mutex<HashMap<String, (String, Arc<[u8]>)>>> = LazyLock::new(Mutex::default);
+/// The fingerprint of what was compressed, and what came of it.
+type Kept = (String, Arc<[u8]>);
+
+/// By path, and so as bounded as the assets are.
+static KEPT: LazyLock<Mutex<HashMap<String, Kept>>> = LazyLock::new(Mutex::default);
 
 /// Whether whoever asks takes gzip.
 pub fn is_welcome(headers: &HeaderMap) -> bool {

@@ -132,8 +132,9 @@ fn event(block: &str) -> Option<Heard> {
         "" if !data.is_empty() => Some(Heard::Fragment(data.join("\n"))),
         "ask" => {
             let data = data.concat();
-            let (connection, number) = data.split_once(' ').expect("two numbers");
-            Some(Heard::Ask(connection.to_owned(), number.to_owned()))
+            let mut fields = form_urlencoded::parse(data.as_bytes());
+            let mut field = || fields.next().expect("two fields").1.into_owned();
+            Some(Heard::Ask(field(), field()))
         }
         _ => None,
     }
