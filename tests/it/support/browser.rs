@@ -37,7 +37,7 @@ pub struct Chromium {
 
 /// A window in a context of its own: nothing is shared with the other windows.
 pub struct Window {
-    pub(super) page: Page,
+    pub page: Page,
     pub(super) context: BrowserContextId,
     url: String,
     complaints: Arc<Mutex<Vec<String>>>,
