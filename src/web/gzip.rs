@@ -9,8 +9,11 @@ use std::{
 use flate2::{Compression, write::GzEncoder};
 use poem::http::{HeaderMap, header};
 
+/// What was compressed, by its path, with the fingerprint of what it was then.
+type Kept = HashMap<String, (String, Arc<[u8]>)>;
+
 /// By path, and so as bounded as the assets are: the fingerprint of what was compressed, and what came of it.
-static KEPT: LazyLock<Mutex<HashMap<String, (String, Arc<[u8]>)>>> = LazyLock::new(Mutex::default);
+static KEPT: LazyLock<Mutex<Kept>> = LazyLock::new(Mutex::default);
 
 /// Whether whoever asks takes gzip.
 pub fn is_welcome(headers: &HeaderMap) -> bool {

@@ -18,7 +18,7 @@ pub fn is_few(body: &str) -> bool {
             _ if !is_emoji(c) => return false,
             _ => {
                 let is_letter = matches!(c, '\u{1F1E6}'..='\u{1F1FF}');
-                count += usize::from(!joined && !(is_letter && half_flag));
+                count += usize::from(!(joined || is_letter && half_flag));
                 half_flag = is_letter && !half_flag;
                 joined = false;
             }

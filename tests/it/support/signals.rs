@@ -275,7 +275,7 @@ pub fn presence_in(html: &str, id: u64) -> Option<bool> {
         let targets = place.attr("hx-target");
         targets.is_none_or(|targets| targets.split(',').any(|target| target == dot))
     };
-    let place = html.select(&places).filter(is_told).next_back()?;
+    let place = html.select(&places).rfind(is_told)?;
     Some(place.has_children())
 }
 
