@@ -35,7 +35,8 @@
 //! the hub; each reader's task (`web::live`) takes it from its own queue, renders it once per variant, and flushes.
 //! The POST is answered with the same fragment; the browser inserts by id, so it shows once. Behind the fragment goes a
 //! ping (over a stream, an `ask` that the page answers); its pong says that the browser has it, and with others that is
-//! committed as delivered. Ben's page says when he has looked. When a room's floors move, one small frame tells its
+//! committed as delivered. Should Ben look elsewhere, the lobby's line says what his browser is to say aloud: whether it
+//! does is decided here, not in his page. Ben's page says when he has looked. When a room's floors move, one small frame tells its
 //! pages, which turn their ticks by it.
 //!
 //! On several nodes the bus also says it on Redis, on a channel per topic; the other nodes give it to those of their

@@ -143,7 +143,7 @@
   // A conversation has come, with the page or by a swap.
   const opened = () => {
     shown = one('#live');
-    unread = true;
+    said = -1;
     one(':popover-open')?.hidePopover();
     for (const form of document.forms) form.reset();
     one('#unsent')?.replaceChildren();
@@ -156,14 +156,14 @@
     look();
   };
   // Read means in front of somebody's eyes; said at most once a second.
-  let unread, busy;
+  let said, busy;
   const look = async () => {
-    const room = roomId(), end = atEnd();
+    const room = roomId(), end = atEnd(), seq = +messages().at(-1)?.dataset.seq || 0;
     if (room) one('#below').hidden = end;
-    if (busy || !room || !document.hasFocus() || !(unread || end && +one('#unread-' + room)?.dataset.count)) return;
+    if (busy || !room || !document.hasFocus() || (said >= 0 && !(end && seq > said))) return;
     busy = setTimeout(() => { busy = 0; look(); }, 1000);
-    const {status} = await ask(`/rooms/${room}/read`, {seq: messages().at(-1)?.dataset.seq || 1});
-    unread &&= status !== 204;
+    const {status} = await ask(`/rooms/${room}/read`, {seq: seq || 1});
+    if (status === 204 && room === roomId()) said = seq;
   };
   on('scroll', ({target}) => target.id === 'log' && look());
 
@@ -239,7 +239,7 @@
   on('input', ({target}) => {
     if (target.id !== 'composer-body') return;
     store[draft()] = target.value;
-    if (target.value.trim() && now() - typedAt > 3000) typedAt = now(), ask(`/rooms/${roomId()}/typing`, {});
+    if (target.value.trim() && now() - typedAt > 3000) typedAt = now(), ask(`/rooms/${roomId()}/typing`);
   });
   on('focusin', ({target}) => target.matches('.edit textarea') && target.setSelectionRange(1e5, 1e5));
   on('click', event => {

@@ -212,6 +212,9 @@ async fn the_focus_goes_back_to_where_things_were_opened() {
     focus_is_on(&window, "#info [aria-label=Close]").await;
     presses(&window, "Escape", 0).await;
     focus_is_on(&window, menu).await;
+    window
+        .waits_until("!document.querySelector('#info').firstChild")
+        .await;
     // A swap takes nothing away from whoever writes.
     presses(&window, "Escape", 0).await;
     focus_is_on(&window, "#composer-body").await;

@@ -1,5 +1,12 @@
 //! What is sent while the line fails: it shows at once, waits, survives, and is stored once.
 
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+
 use crate::support::browser::{Chromium, Window};
 use crate::support::proxy::Proxy;
 use crate::support::{Person, RoomId, Town, eventually};
@@ -210,5 +217,80 @@ async fn what_waits_is_its_authors_and_nobody_elses() {
     })
     .await;
     drop(scene.town);
+    scene.chromium.closes().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_is_told_when_to_come_back_comes_no_sooner() {
+    let scene = Scene::opens().await;
+    let window = scene.window().await;
+    let (full, asked) = full_house().await;
+    scene.line.set_target(full);
+    scene.line.cut();
+    window.posts("at a bad time").await;
+    let refused = asked.await.expect("it has been asked");
+    scene.line.set_target(scene.town.addr());
+    window.is_live_by("ws").await;
+    window.has_pending(1).await;
+    window.reads("#message-1 .text", "at a bad time").await;
+    let waited = refused.elapsed();
+    assert!(waited >= Duration::from_secs(8), "after {waited:?}");
+    scene.chromium.closes().await;
+}
+
+/// A gateway before a server that is full: it says to everybody to come back in eight seconds. Tells when it first said
+/// so to somebody who sent a message.
+async fn full_house() -> (SocketAddr, oneshot::Receiver<Instant>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("it has an address");
+    let (tell, asked) = oneshot::channel();
+    tokio::spawn(async move {
+        let mut tell = Some(tell);
+        while let Ok((mut caller, _)) = listener.accept().await {
+            let mut request = vec![0; 16 * 1024];
+            let read = caller.read(&mut request).await.unwrap_or_default();
+            let is_post = String::from_utf8_lossy(&request[..read]).contains("/messages HTTP");
+            let answer = "HTTP/1.1 503 Full\r\nRetry-After: 8\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+            let said = caller.write_all(answer.as_bytes()).await.is_ok();
+            if let (true, Some(tell)) = (is_post && said, tell.take_if(|_| is_post && said)) {
+                let _ = tell.send(Instant::now());
+            }
+        }
+    });
+    (address, asked)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_another_room_refused_is_to_be_seen_in_the_lobby() {
+    let scene = Scene::opens().await;
+    let window = scene.window().await;
+    let long = "x\\n".repeat(501);
+    let fill = format!("document.querySelector('#composer-body').value = '{long}y'");
+    for seq in [1, 2] {
+        window.evaluates(&fill).await;
+        window.presses("#composer-body", "Enter").await;
+        window.has_pending(seq).await;
+    }
+    window
+        .reads("#messages .refused", "at most 500 lines")
+        .await;
+    window.goes("/").await;
+    let two = "document.querySelectorAll('#unsent .pending').length === 2";
+    window.waits_until(two).await;
+    window.reads("#unsent .refused", "at most 500 lines").await;
+    window.clicks("#unsent [data-drop]").await;
+    let one = "document.querySelectorAll('#unsent .pending').length === 1";
+    window.waits_until(one).await;
+    window.clicks("#unsent [data-retry]").await;
+    window.reads("#unsent .refused", "at most 500 lines").await;
+
+    // In its room it stands at its place again, and nowhere else.
+    window.clicks(&format!("#room-{} a", scene.room)).await;
+    window.has_pending(1).await;
+    window
+        .waits_until("document.querySelectorAll('.pending').length === 1")
+        .await;
+    window.clicks("#messages [data-drop]").await;
+    window.has_pending(0).await;
     scene.chromium.closes().await;
 }

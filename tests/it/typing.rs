@@ -2,7 +2,7 @@
 
 use reqwest::Method;
 
-use crate::support::{Person, Town};
+use crate::support::{Person, Town, eventually};
 
 async fn types(person: &Person, room: impl std::fmt::Display) {
     let path = format!("/rooms/{room}/typing");
@@ -82,6 +82,35 @@ async fn whoever_types_and_goes_is_typing_no_longer_at_once() {
         took < std::time::Duration::from_secs(5),
         "not by waiting: {took:?}"
     );
+}
+
+#[tokio::test]
+async fn whoever_closes_one_of_two_pages_goes_on_typing_on_the_other() {
+    let town = Town::start().await;
+    let (ada, ben) = (town.person("ada").await, town.person("ben").await);
+    let chat = ada.opens_chat_with(&ben).await;
+    let mut in_chat = ben.listens_from_now(chat).await.settled().await;
+    let pages = [
+        ada.listens_from_now(chat).await.settled().await,
+        ada.listens_from_now(chat).await.settled().await,
+    ];
+    types(&ada, chat).await;
+    in_chat.hears(">typing…<").await;
+    let [one, other] = pages;
+    drop(one.stays_open());
+    eventually("the server has noticed that it is gone", || async {
+        let page = ada.gets("/admin/connections").await;
+        page.texts("tbody tr").len() == 2
+    })
+    .await;
+    // What its end had to say comes before this.
+    ada.creates_room("Plaza").await;
+    let frame = in_chat.hears("Plaza").await;
+    let ends = "role=\"status\" hx-swap-oob=\"true\"></p>";
+    assert!(!frame.contains(ends), "{frame}");
+    assert!(!in_chat.frames().iter().any(|frame| frame.contains(ends)));
+    drop(other.stays_open());
+    in_chat.hears(ends).await;
 }
 
 #[tokio::test]

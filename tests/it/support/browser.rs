@@ -17,6 +17,7 @@ use chromiumoxide::cdp::browser_protocol::target::{
 use chromiumoxide::cdp::js_protocol::runtime::{
     AddBindingParams, EventBindingCalled, EventConsoleApiCalled, EventExceptionThrown,
 };
+use chromiumoxide::element::Element;
 use chromiumoxide::layout::Point;
 use chromiumoxide::page::Page;
 use futures_util::StreamExt;
@@ -37,7 +38,7 @@ pub struct Chromium {
 
 /// A window in a context of its own: nothing is shared with the other windows.
 pub struct Window {
-    pub(super) page: Page,
+    pub page: Page,
     pub(super) context: BrowserContextId,
     url: String,
     complaints: Arc<Mutex<Vec<String>>>,
@@ -228,10 +229,21 @@ impl Window {
         }
     }
 
+    /// What matches. The page may change under the browser's own search, so it is searched again.
+    async fn finds(&self, css: &str) -> Element {
+        for _ in 0..20 {
+            if let Ok(found) = self.page.find_element(css).await {
+                return found;
+            }
+            self.waits_for(css).await;
+        }
+        panic!("{css} is there and cannot be found");
+    }
+
     /// Puts the mouse on what matches and presses its button.
     pub async fn clicks(&self, css: &str) {
         self.waits_for(css).await;
-        let found = self.page.find_element(css).await.expect("it is there");
+        let found = self.finds(css).await;
         found
             .click()
             .await
@@ -241,7 +253,7 @@ impl Window {
     /// Puts the mouse on what matches and holds its button down; brings back where.
     pub async fn holds(&self, css: &str) -> Point {
         self.waits_for(css).await;
-        let found = self.page.find_element(css).await.expect("it is there");
+        let found = self.finds(css).await;
         let point = found.clickable_point().await.expect("it can be seen");
         self.page.move_mouse(point).await.expect("the mouse moves");
         self.button(DispatchMouseEventType::MousePressed, point)
@@ -279,7 +291,7 @@ impl Window {
 
     /// Presses a key in a field.
     pub async fn presses(&self, css: &str, key: &str) {
-        let found = self.page.find_element(css).await.expect("it is there");
+        let found = self.finds(css).await;
         found.press_key(key).await.expect("the key exists");
     }
 
