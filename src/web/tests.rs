@@ -125,6 +125,7 @@ async fn every_template_is_rendered_by_what_uses_it() {
         "/settings",
         "/admin/connections",
         "/admin/people",
+        "/switcher",
     ];
     for path in pages {
         for htmx in [false, true] {

@@ -1,15 +1,26 @@
 //! Rate limits hold over all nodes while Redis joins them, and on each node without it.
 
+use std::time::Instant;
+
+use futures_util::future::join_all;
+
 use crate::support::{Person, RoomId, cluster::Cluster, redis::Redis};
 
-/// How many of `tries` posts are taken, tried at each of the nodes in turn.
-async fn taken(people: &[&Person], room: RoomId, tries: usize) -> usize {
-    let mut taken = 0;
-    for (person, n) in people.iter().cycle().zip(0..tries) {
-        let answer = person.tries_to_post(room, &n.to_string()).await;
-        taken += usize::from(answer.status == 200);
-    }
-    taken
+/// How many of `tries` posts are taken that are tried at each of the nodes in turn, all at once, and how many may be.
+async fn taken(people: &[&Person], room: RoomId, tries: usize) -> (usize, usize) {
+    let begun = Instant::now();
+    let posts = people
+        .iter()
+        .cycle()
+        .zip(0..tries)
+        .map(async |(person, n)| {
+            let answer = person.tries_to_post(room, &n.to_string()).await;
+            usize::from(answer.status == 200)
+        });
+    let taken = join_all(posts).await.into_iter().sum();
+    // 30 at once and ten a second after that, and one whose turn comes at the end.
+    let since = usize::try_from(begun.elapsed().as_millis() / 100).expect("not for ever");
+    (taken, 31 + since)
 }
 
 #[tokio::test]
@@ -19,11 +30,8 @@ async fn what_somebody_may_do_they_may_do_on_all_nodes_together() {
     let ada = cluster.person("ada").await;
     let there = cluster.at(1, &ada).await;
     let room = ada.creates_room("General").await;
-    // 30 at once and ten a second after that; on two nodes that counted apart it would be at least 60.
-    let taken = taken(&[&ada, &there], room, 70).await;
-    assert!((30..60).contains(&taken), "{taken} posts of 70");
-    let refused = there.tries_to_post(room, "one more").await.is(429);
-    assert!(!refused.header("retry-after").is_empty());
+    let (taken, most) = taken(&[&ada, &there], room, 80).await;
+    assert!((30..=most).contains(&taken), "{taken} of {most} posts");
 }
 
 #[tokio::test]
@@ -48,6 +56,6 @@ async fn without_redis_each_node_counts_by_itself() {
     cluster.is_heard(false).await;
     let ada = cluster.person("ada").await;
     let room = ada.creates_room("General").await;
-    let taken = taken(&[&ada], room, 60).await;
-    assert!((30..60).contains(&taken), "{taken} posts of 60");
+    let (taken, most) = taken(&[&ada], room, 80).await;
+    assert!((30..=most).contains(&taken), "{taken} of {most} posts");
 }
