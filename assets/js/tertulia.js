@@ -134,7 +134,7 @@
     showOutbox();
     for (const [state, css] of [['delivered', 'state=sent][data-counts'], ['read', 'counts=read']])
       for (const {dataset, id} of all(`#messages .ticks[data-${css}]`)) if (id.slice(6) <= +one('#floors').dataset[state]) dataset.state = state;
-    all('#lists li > a').forEach(link => link.ariaCurrent = link.pathname === location.pathname ? 'page' : null);
+    all('#lists li > a').forEach(link => link.ariaCurrent = link.pathname === `/rooms/${roomId()}` ? 'page' : null);
     for (const item of all('#notify > *')) {
       serviceWorker?.ready.then(({active}) => active.postMessage({...item.dataset}));
       item.remove();
