@@ -18,7 +18,7 @@ demo *flags:
 test *filter: _deps
     cargo test --workspace {{ filter }}
     @echo "Once more on PostgreSQL and Redis, without what is SQLite's own or has nothing to do with the database:"
-    TERTULIA_TEST_DATABASE=postgres cargo test --test it {{ filter }} -- {{ not_on_postgres }}
+    TERTULIA_TEST_DATABASE=postgres cargo test --workspace --test it {{ filter }} -- {{ not_on_postgres }}
     @{{ if filter == "" { quote(just_executable()) + " lint" } else { "true" } }}
 
 # Source, files, framing; tests that start PostgreSQL anyway; the long fault run; what a page does once it has its frames.
@@ -26,7 +26,7 @@ not_on_postgres := "--skip tidy:: --skip nodes:: --skip cluster:: --skip outages
 
 # Break everything at random while people talk, for so many minutes, on one server or on a `cluster` of two (TERTULIA_FAULTS_SEED repeats a run)
 soak minutes="10" where="alone" *flags:
-    TERTULIA_FAULTS_SECONDS=$(({{ minutes }} * 60)) cargo test {{ flags }} --test it -- --nocapture --exact faults::{{ if where == "cluster" { "nodes" } else { "run" } }}::nothing_is_lost_doubled_or_out_of_order_whatever_breaks
+    TERTULIA_FAULTS_SECONDS=$(({{ minutes }} * 60)) cargo test {{ flags }} --workspace --test it -- --nocapture --exact faults::{{ if where == "cluster" { "nodes" } else { "run" } }}::nothing_is_lost_doubled_or_out_of_order_whatever_breaks
 
 # Check format and lints
 lint: _lint-deps
