@@ -6,7 +6,9 @@ const pages = () => clients.matchAll({type: 'window', includeUncontrolled: true}
 
 // Each tab passes on the same news, one after the other; what has been told is told no more, though it may be gone by now.
 const told = {};
-const show = async ({title, body, icon, tag, href, seq}) => {
+const show = async ({title, body, icon, tag, href, seq, badge}) => {
+  // On the icon of an installed app.
+  if (badge) return navigator.setAppBadge?.(+badge);
   const [shown] = await registration.getNotifications({tag});
   // It was read, here or elsewhere.
   if (!title) return shown?.close();

@@ -101,6 +101,7 @@ fn assemble(path: &str) -> Option<Cow<'static, [u8]>> {
             joined(sheets.into_iter())
         }
         "js/sw.js" => joined([Cow::Borrowed("js/sw.js")].into_iter()),
+        "manifest.webmanifest" => Files::get(path).map(|file| file.data),
         _ if path.starts_with("img/") => Files::get(path).map(|file| file.data),
         _ => None,
     }
@@ -143,6 +144,7 @@ fn kind(path: &str) -> Option<&'static str> {
         "js" => "text/javascript; charset=utf-8",
         "svg" => "image/svg+xml",
         "png" => "image/png",
+        "webmanifest" => "application/manifest+json",
         _ => return None,
     })
 }

@@ -48,6 +48,12 @@ pub fn service_worker() -> Result<Response, Problem> {
     assets::answer("latest", "js/sw.js", false)
 }
 
+/// What a browser needs to install the chat as an app of its own.
+#[handler]
+pub fn manifest() -> Result<Response, Problem> {
+    assets::answer("latest", "manifest.webmanifest", false)
+}
+
 #[handler]
 pub fn asset(
     req: &Request,

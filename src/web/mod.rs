@@ -158,6 +158,7 @@ fn routes() -> Route {
         .at("/healthz", get(health::healthz))
         .at("/readyz", get(health::readyz))
         .at("/sw.js", get(health::service_worker))
+        .at("/manifest.webmanifest", get(health::manifest))
         .at("/assets/:fingerprint/*path", get(health::asset))
 }
 

@@ -123,10 +123,10 @@ async fn several_tabs_tell_the_same_once_and_none_while_one_is_looked_at() {
     chromium.closes().await;
 }
 
-/// Notes what a page passes on to its service worker.
+/// Notes what a page passes on to its service worker to be shown.
 const COUNT_SHOWN: &str = "told = [], navigator.serviceWorker.ready.then(({active}) => { \
     const post = active.postMessage.bind(active); \
-    active.postMessage = message => (told.push(message), post(message)); })";
+    active.postMessage = message => (message.title && told.push(message), post(message)); })";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_bell_says_in_words_how_it_stands_and_asks_only_when_it_is_pressed() {
@@ -165,6 +165,10 @@ async fn the_title_counts_and_the_icon_bears_a_dot_while_something_is_unread() {
     let window = at_a_window(&chromium, &ben).await;
     opens(&window, elsewhere, "Elsewhere").await;
     window.waits_for("#icon[href$='/icon.svg']").await;
+    window.has_a_worker().await;
+    // An installed app has an icon of its own, which this browser has nowhere to show.
+    let notes = "badges = [], navigator.setAppBadge = async count => { badges.push(count); }, null";
+    chromium.tells_worker(&window, notes).await;
     for count in 1..=2 {
         ada.posts(tea, "hello").await;
         let title = format!("document.title === '({count}) Elsewhere · Tertulia'");
@@ -179,6 +183,14 @@ async fn the_title_counts_and_the_icon_bears_a_dot_while_something_is_unread() {
     window
         .waits_until("document.title === 'Tea House · Tertulia'")
         .await;
+    // Each page says it once when it opens.
+    let badges = chromium.tells_worker(&window, BADGES).await;
+    assert_eq!(badges, "1 2 0");
     nobody_complains(&[&window]);
     chromium.closes().await;
 }
+
+/// What the app's icon has borne, without repetitions, once there is nothing left to bear.
+const BADGES: &str = "(async () => { \
+    while (badges.at(-1) !== 0) await new Promise(done => setTimeout(done, 20)); \
+    return badges.filter((count, at) => count !== badges[at - 1]).join(' '); })()";

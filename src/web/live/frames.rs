@@ -41,6 +41,8 @@ pub(super) struct LobbyFrame {
     pub(super) title: String,
     /// Whether the icon bears a dot, if that is news.
     pub(super) dot: Option<bool>,
+    /// How many messages are unread in all, if that is news: an installed app bears it on its own icon.
+    pub(super) badge: Option<i64>,
     /// How many messages wait below in the open room, if that is news.
     pub(super) below: Option<i64>,
 }

@@ -361,13 +361,13 @@ impl Reader {
     ) -> String {
         let now = self.site.app.clock.now();
         let told = self.positions.iter().filter(|it| !it.is_muted(now));
-        let total = told.map(Position::unread).sum();
+        let total: i64 = told.map(Position::unread).sum();
         let room = self.room.clone();
         let name = room
             .as_ref()
             .map(|room| RoomView::new(room, self.user).name);
         let below = room.map_or(0, |room| self.position(room.id).unread());
-        let told = std::mem::replace(&mut self.told, (Some(total > 0), below));
+        let told = std::mem::replace(&mut self.told, (Some(total), below));
         let frame = LobbyFrame {
             counts,
             ticks,
@@ -375,7 +375,8 @@ impl Reader {
             at: now,
             tops: self.tops,
             title: page::title(total, name.as_deref()),
-            dot: Some(total > 0).filter(|_| told.0 != self.told.0),
+            dot: Some(total > 0).filter(|dot| told.0.is_none_or(|total| (total > 0) != *dot)),
+            badge: Some(total).filter(|_| told.0 != self.told.0),
             below: Some(below).filter(|_| told.1 != below),
         };
         self.site.templates.render("live/_lobby.html", frame)

@@ -85,8 +85,8 @@ pub struct Reader {
     /// The rooms at the top of the page's lists, and how new the newest message is that moved one there.
     tops: Tops,
     newest: UnixMillis,
-    /// What the page was last told: whether its icon bears a dot, how many messages wait below in the open room.
-    told: (Option<bool>, i64),
+    /// What the page was last told: how many messages are unread in all, how many wait below in the open room.
+    told: (Option<i64>, i64),
     /// What this page has been sent and has not yet said it received.
     sent: BTreeMap<RoomId, Seq>,
     floors: Floors,

@@ -27,13 +27,17 @@ impl Chromium {
 
     /// Clicks on the window's notification, as its service worker is told of it.
     pub async fn clicks_on_the_notification(&self, window: &Window) {
-        let context = window.context.inner().clone();
-        let clicked = self.tells_worker(&context, CLICK);
-        timeout(PATIENCE, clicked).await.expect("the worker hears");
+        self.tells_worker(window, CLICK).await;
     }
 
-    /// Evaluates a script in the service worker of a browser context, over a line of its own.
-    async fn tells_worker(&self, context: &str, script: &str) {
+    /// What a script comes to in the service worker of a window's browser context.
+    pub async fn tells_worker(&self, window: &Window, script: &str) -> Value {
+        let context = window.context.inner().clone();
+        let told = self.over_a_line_of_its_own(&context, script);
+        timeout(PATIENCE, told).await.expect("the worker hears")
+    }
+
+    async fn over_a_line_of_its_own(&self, context: &str, script: &str) -> Value {
         let address = self.browser.websocket_address().as_str();
         let (mut line, _) = tokio_tungstenite::connect_async(address)
             .await
@@ -50,7 +54,7 @@ impl Chromium {
             let params = match id {
                 0 => json!({"filter": [{}]}),
                 1 => json!({"targetId": session, "flatten": true}),
-                _ => json!({"expression": script, "awaitPromise": true}),
+                _ => json!({"expression": script, "awaitPromise": true, "returnByValue": true}),
             };
             let mut command = json!({"id": id, "method": method, "params": params});
             if id == 2 {
@@ -71,10 +75,11 @@ impl Chromium {
                 1 => result["sessionId"].clone(),
                 _ => {
                     assert_eq!(result["exceptionDetails"], Value::Null, "{result}");
-                    Value::Null
+                    result["result"]["value"].clone()
                 }
             };
         }
+        session
     }
 }
 
