@@ -11,16 +11,18 @@
 
   // Without a session this leads to the sign-in page, and from there back.
   const reload = () => location.reload();
-  // The server writes days and times in this zone.
-  const zone = 'tz=' + Intl.DateTimeFormat().resolvedOptions().timeZone;
-  if (!document.cookie.includes(zone)) document.cookie = zone + '; path=/; max-age=31536000; samesite=lax', me && reload();
+  // The server writes days and times in this zone. Browsers take so long to name it that the page shows first.
+  setTimeout(() => {
+    const zone = 'tz=' + Intl.DateTimeFormat().resolvedOptions().timeZone;
+    if (!document.cookie.includes(zone)) document.cookie = zone + '; path=/; max-age=99999999; samesite=lax', me && reload();
+  });
   if (!me) return;
 
   // Full jitter: thousands of pages that lost the server at once come back spread out.
   const backoff = tries => Math.random() * Math.min(3e4, 500 * 2 ** tries);
   // What the server answers; nothing, when it cannot be reached.
   const ask = (path, fields) => fetch(path, {
-    method: 'POST', body: new URLSearchParams(fields), headers: {'HX-Request': 'true'}, signal: AbortSignal.timeout(2e4),
+    method: 'POST', body: new URLSearchParams(fields), headers: {'hx-request': 'true'}, signal: AbortSignal.timeout(2e4),
   }).then(answer => (answer.status === 401 && reload(), answer)).catch(() => ({}));
 
   // The outbox: what is to be sent waits under its key, by which it is the same message when it is sent again, and which
@@ -93,7 +95,7 @@
     for (const item of [...fragment.children]) {
       const {seq, rev} = item.dataset, here = one('#' + item.id);
       const newer = rev && here ? rev - here.dataset.rev : 1;
-      if (newer < 0 || (!newer && !here.contains(source)) || seq < from || seq > to) item.remove();
+      if (newer < 0 || !newer && !here.contains(source) || seq < from || seq > to) item.remove();
     }
   };
 
@@ -134,7 +136,7 @@
     showOutbox();
     for (const [state, css] of [['delivered', 'state=sent][data-counts'], ['read', 'counts=read']])
       for (const {dataset, id} of all(`#messages .ticks[data-${css}]`)) if (id.slice(6) <= +one('#floors').dataset[state]) dataset.state = state;
-    all('#lists li > a').forEach(link => link.ariaCurrent = link.pathname === `/rooms/${roomId()}` ? 'page' : null);
+    all('#lists li > a').forEach(item => item.ariaCurrent = item.pathname === `/rooms/${roomId()}` && 'page');
     for (const item of all('#notify > *')) {
       serviceWorker?.ready.then(({active}) => active.postMessage({...item.dataset}));
       item.remove();
@@ -146,7 +148,7 @@
     said = -1;
     one(':popover-open')?.hidePopover();
     for (const form of document.forms) form.reset();
-    one('#unsent')?.replaceChildren();
+    all('#unsent, .found').forEach(item => item.replaceChildren());
     showOutbox();
     if (!roomId()) return;
     const box = one('#composer-body');
@@ -159,8 +161,9 @@
   let said, busy;
   const look = async () => {
     const room = roomId(), end = atEnd(), seq = +messages().at(-1)?.dataset.seq || 0;
-    if (room) one('#below').hidden = end;
-    if (busy || !room || !document.hasFocus() || (said >= 0 && !(end && seq > said))) return;
+    if (!room) return;
+    one('#below').hidden = end;
+    if (busy || !document.hasFocus() || (said >= 0 && !(end && seq > said))) return;
     busy = setTimeout(() => { busy = 0; look(); }, 1000);
     const {status} = await ask(`/rooms/${room}/read`, {seq: seq || 1});
     if (status === 204 && room === roomId()) said = seq;
@@ -225,9 +228,9 @@
 
   // A key presses what bears it as its shortcut; in what has opened, arrows go from one thing to the next.
   on('keydown', event => {
-    const {target, key} = event, box = target.closest('#composer-body, .edit textarea'), places = all(':popover-open :is(a, button, input)');
+    const {target, key} = event, box = target.closest('#composer-body, .edit textarea'), places = all(':is(:popover-open, .finder:focus-within:not(:has(:placeholder-shown))) :is(a, button, input)');
     const keys = [...['Control', 'Alt', 'Shift', 'Meta'].filter(name => event.getModifierState(name)), key].join('+');
-    const step = places[0] && {ArrowUp: -1, ArrowDown: 1}[key], way = one(`[aria-keyshortcuts~="${CSS.escape(keys)}" i]`);
+    const step = places[0] && (key === 'ArrowDown') - (key === 'ArrowUp'), way = one(`[aria-keyshortcuts~=${JSON.stringify(keys)} i]`);
     if (box && keys === 'Enter') {
       if (touch || event.isComposing || event.keyCode === 229) return;
       if (box.value.trim()) box.form.requestSubmit();
@@ -247,13 +250,16 @@
     if (within('[data-drop]')) delete store[name];
     if (within('.refused button')) delete store['why-' + name], showOutbox(name), flush();
     if (within('#bell')) Notification.requestPermission();
-    if (within('#jump') && !one('#newer')) event.preventDefault(), one('#log').scrollTo({top: 0, behavior: 'smooth'});
+    if (within('#jump') && !one('#newer')) event.preventDefault(), one('#log').scrollTop = 0;
   });
 
-  store.user = me;
-  tidy();
-  opened();
-  flush();
-  setInterval(tick, 1000);
-  serviceWorker?.register('/sw.js');
+  // Behind htmx's own beginning, so that neither holds up the page for long.
+  setTimeout(() => {
+    store.user = me;
+    tidy();
+    opened();
+    flush();
+    setInterval(tick, 1000);
+    serviceWorker?.register('/sw.js');
+  });
 })();

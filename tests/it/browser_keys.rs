@@ -100,7 +100,7 @@ async fn the_switcher_opens_finds_and_goes() {
     let window = at_a_window(&chromium, &ben).await;
     for held in [CONTROL, META] {
         presses(&window, "k", held).await;
-        focus_is_on(&window, "#filter").await;
+        focus_is_on(&window, "#palette-filter").await;
         window
             .waits_until("document.querySelectorAll('#found button').length === 4")
             .await;
@@ -123,11 +123,11 @@ async fn the_switcher_opens_finds_and_goes() {
 
     // The first thing found is what Enter opens; a person becomes a chat.
     presses(&window, "k", CONTROL).await;
-    focus_is_on(&window, "#filter").await;
-    window.writes("#filter", "zzz").await;
+    focus_is_on(&window, "#palette-filter").await;
+    window.writes("#palette-filter", "zzz").await;
     window.reads("#found", "Nothing here").await;
     presses(&window, "Enter", 0).await;
-    window.writes("#filter", "AD").await;
+    window.writes("#palette-filter", "AD").await;
     window
         .waits_until("document.querySelectorAll('#found li').length === 1")
         .await;
@@ -137,8 +137,53 @@ async fn the_switcher_opens_finds_and_goes() {
     opens(&window, b, "B").await;
     presses(&window, "k", CONTROL).await;
     window
+        .waits_until("document.querySelector('#palette-filter').value === ''")
+        .await;
+    nobody_complains(&[&window]);
+    chromium.closes().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn words_in_the_filter_leave_only_what_goes_by_them() {
+    let town = Town::start().await;
+    let chromium = Chromium::opens().await;
+    let (ada, ben) = town.ada_and_ben().await;
+    three_rooms(&ada, &ben).await;
+    let window = at_a_window(&chromium, &ben).await;
+    let names =
+        "[...document.querySelectorAll('#matches .row-name')].map(it => it.textContent).join()";
+    window.clicks("#filter").await;
+    // Nothing is looked for yet, so nothing is opened.
+    presses(&window, "Enter", 0).await;
+    assert!(window.is_seen("#rooms").await);
+    window.writes("#filter", "B").await;
+    window.waits_until(&format!("{names} === 'B'")).await;
+    assert!(!window.is_seen("#rooms").await, "only what was found");
+    window.writes("#filter", "zzz").await;
+    window.reads("#matches", "Nothing here").await;
+    // Escape takes the words away, and then leads back to the message.
+    presses(&window, "Escape", 0).await;
+    window
         .waits_until("document.querySelector('#filter').value === ''")
         .await;
+    assert!(window.is_seen("#rooms").await && !window.is_seen("#matches").await);
+
+    window.writes("#filter", "AD").await;
+    window.waits_until(&format!("{names} === 'ada'")).await;
+    presses(&window, "ArrowDown", 0).await;
+    focus_is_on(&window, "#matches li:first-child button").await;
+    presses(&window, "ArrowUp", 0).await;
+    focus_is_on(&window, "#filter").await;
+    // The first one is what Enter opens, and the whole list is back.
+    presses(&window, "Enter", 0).await;
+    window.reads("#room-name", "ada").await;
+    window
+        .waits_until("document.querySelector('#filter').value === ''")
+        .await;
+    assert!(window.is_seen("#rooms").await);
+    window.clicks("#filter").await;
+    presses(&window, "Escape", 0).await;
+    focus_is_on(&window, "#composer-body").await;
     nobody_complains(&[&window]);
     chromium.closes().await;
 }

@@ -1,6 +1,7 @@
 //! The switcher and the ways to the next chat, as the server answers them.
 
 use reqwest::Method;
+use serde_json::Value;
 
 use crate::support::{Person, RoomId, Town};
 
@@ -93,6 +94,29 @@ async fn ways_lead_up_and_down_the_lobby_and_to_what_is_unread() {
         .fetches("/go/next", "main#conversation")
         .await
         .is(401);
+}
+
+#[tokio::test]
+async fn browsers_are_told_how_to_install_the_chat() {
+    let town = Town::start().await;
+    let page = town.anon().gets("/signup").await.is(200);
+    assert_eq!(
+        page.attrs("link[rel=manifest]", "href"),
+        ["/manifest.webmanifest"]
+    );
+    let manifest = town.anon().gets("/manifest.webmanifest").await.is(200);
+    assert_eq!(manifest.header("content-type"), "application/manifest+json");
+    let manifest: Value = serde_json::from_str(&manifest.body).expect("JSON");
+    assert_eq!(manifest["display"], "standalone");
+    let icons = manifest["icons"].as_array().expect("a list");
+    for size in ["any", "192x192", "512x512"] {
+        assert!(icons.iter().any(|icon| icon["sizes"] == size), "{size}");
+    }
+    for icon in icons {
+        let path = icon["src"].as_str().expect("a path");
+        let picture = town.anon().gets(path).await.is(200);
+        assert_eq!(icon["type"], picture.header("content-type"), "{path}");
+    }
 }
 
 #[tokio::test]

@@ -221,6 +221,12 @@ impl Window {
         }
     }
 
+    /// Whether somebody sees what matches.
+    pub async fn is_seen(&self, css: &str) -> bool {
+        let script = format!("document.querySelector({css:?}).checkVisibility()");
+        self.evaluates(&script).await == true
+    }
+
     /// What a script comes to; null while the page is changing.
     pub async fn evaluates(&self, script: &str) -> Value {
         match self.page.evaluate(script).await {
