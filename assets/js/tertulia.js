@@ -79,6 +79,7 @@
     showOutbox();
     box.value = store[draft()] = one('#composer-error').textContent = '';
     one('#log').scrollTop = typedAt = 0;
+    box.focus();
     flush();
   });
   on('storage', ({key}) => {

@@ -269,6 +269,10 @@ async fn the_focus_goes_back_to_where_things_were_opened() {
     focus_is_on(&window, "#composer-body").await;
     let caret = "document.querySelector('#composer-body').selectionStart";
     assert_eq!(window.evaluates(caret).await, 2);
+    // Nor does the button that sends.
+    window.clicks("#composer .send").await;
+    window.reads("#message-3 .text", "half").await;
+    focus_is_on(&window, "#composer-body").await;
     nobody_complains(&[&window]);
     chromium.closes().await;
 }

@@ -165,13 +165,16 @@ async fn two_tabs_send_a_waiting_message_once_between_them() {
     let tab = scene.chromium.tab_beside(&window).await;
     tab.goes(&scene.path()).await;
     tab.is_live_by("ws").await;
+    // From the beginning on: a request may wait for the line longer than anybody looks.
+    for page in [&window, &tab] {
+        page.evaluates(COUNT_STORED).await;
+    }
     scene.line.refuse(true);
     for text in ["one", "two"] {
         window.posts(text).await;
     }
     for page in [&window, &tab] {
         page.has_pending(2).await;
-        page.evaluates(COUNT_STORED).await;
     }
     scene.line.refuse(false);
     for page in [&window, &tab] {

@@ -324,3 +324,17 @@ fn templates_hold_no_script_no_style_and_one_safe() {
         );
     }
 }
+
+/// WebKit hangs for good when an element with places to try goes, with its pane, out of the layout.
+#[test]
+fn only_what_is_open_tries_places() {
+    for path in files(&home().join("assets/css")) {
+        let text = fs::read_to_string(&path).expect("a text");
+        for (at, _) in text.match_indices("position-try") {
+            let rule = text[..at].rfind(['}', ';']).map_or(0, |end| end + 1);
+            let selector = &text[rule..at];
+            let name = inside(&path);
+            assert!(selector.contains(":popover-open {"), "{name}: {selector}");
+        }
+    }
+}

@@ -22,3 +22,4 @@ for (const path of INSIDE) await keep(path);
 await browser.close();
 execFileSync('java', ['-jar', `${folder}/node_modules/vnu-jar/build/dist/vnu.jar`, pages], {stdio: 'inherit'});
 console.log(`${OUTSIDE.length + INSIDE.length} pages without an error in their HTML`);
+process.exit();

@@ -1,45 +1,75 @@
-// Takes the pictures of the README from the demo, with few colours so that they stay small.
+// Takes the pictures of every page, in the light and in the dark, on a desk and on a phone, with few colours so that they
+// stay small; the README shows some, pictures.md all.
 import {writeFile} from 'node:fs/promises';
 import {browser, load, signIn, url} from './browser.mjs';
+import {serve} from './server.mjs';
 
 const COLOURS = 64;
-const MOST = 80_000;
-const WIDE = {width: 1280, height: 800}, PHONE = {width: 390, height: 780, deviceScaleFactor: 2, isMobile: true, hasTouch: true};
+const MOST = 60_000;
+const SCREENS = {wide: {width: 1280, height: 800}, phone: {width: 390, height: 844, isMobile: true, hasTouch: true}};
+const THEMES = ['light', 'dark'];
 
-const UPNG = await load('upng-js');
-const ada = await browser.newPage();
-const [ben, carla] = await Promise.all([1, 2].map(async () => (await browser.createBrowserContext()).newPage()));
+const {default: UPNG} = await load('upng-js');
+const somebody = async () => (await browser.createBrowserContext()).newPage();
+const [ada, ben, carla, nobody, first] = await Promise.all([1, 2, 3, 4, 5].map(somebody));
+const empty = await serve();
 
-const keep = async name => {
-  const {width, height, ...image} = UPNG.decode(await ada.screenshot({type: 'png'}));
+const keep = async (page, name) => {
+  const {width, height, ...image} = UPNG.decode(await page.screenshot({type: 'png'}));
   const small = Buffer.from(UPNG.encode(UPNG.toRGBA8({width, height, ...image}), width, height, COLOURS));
   if (small.length > MOST) throw new Error(`${name} has ${small.length} bytes`);
   await writeFile(new URL(`${name}.png`, import.meta.url), small);
-  console.log(name, small.length);
 };
-const shows = async (path, viewport, theme) => {
-  await ada.setViewport(viewport);
-  await ada.emulateMediaFeatures([{name: 'prefers-color-scheme', value: theme}, {name: 'prefers-reduced-motion', value: 'reduce'}]);
-  await ada.goto(url + path);
-  await ada.waitForSelector('#status[data-state=ws]');
+const live = page => page.waitForSelector('#status[data-state=ws]');
+const sees = css => page => page.waitForSelector(css);
+
+await Promise.all([signIn(ada, 'ada'), signIn(ben, 'ben'), signIn(carla, 'carla')]);
+await ben.goto(`${url}/rooms/1`);
+await live(ben);
+await first.goto(`${empty}/signup`);
+await first.type('[name=username]', 'ada');
+await first.type('[name=password]', 'tertulia-demo');
+await Promise.all([first.waitForNavigation(), first.click('form button')]);
+
+const types = async page => {
+  await live(page);
+  await page.waitForSelector('#messages .ticks[data-state=delivered]');
+  await ben.type('#composer-body', '.');
+  await page.waitForSelector('#typing:not(:empty)');
+};
+const asks = async page => {
+  await live(page);
+  await page.$eval('#messages > li.mine:last-of-type .ticks', ticks => ticks.click());
+  await page.waitForSelector('.info .receipt');
+};
+const unread = async page => {
+  await live(page);
+  await page.$$eval('#messages form[action$="/unread"] button', buttons => buttons.at(-2).click());
+  await page.waitForSelector('#divider');
 };
 
-await signIn(ada, 'ada');
-await signIn(ben, 'ben');
-await signIn(carla, 'carla');
-await ben.goto(`${url}/rooms/1`);
-await shows('/rooms/1', WIDE, 'light');
-await ada.waitForSelector('#messages .ticks[data-state=delivered]');
-await ben.type('#composer-body', 'Has anybody seen the');
-await ada.waitForSelector('#typing:not(:empty)');
-await keep('room');
-await ben.$eval('#composer-body', field => { field.value = ''; });
-await shows('/rooms/4', WIDE, 'dark');
-await keep('dark');
-await shows('/rooms/1', WIDE, 'light');
-await ada.click('#messages > li.mine:last-of-type .ticks');
-await ada.waitForSelector('.info .receipt');
-await keep('info');
-await shows('/rooms/2', PHONE, 'light');
-await keep('phone');
-await browser.close();
+const PAGES = [
+  ['signup', nobody, `${url}/signup`, sees('form')],
+  ['signin', nobody, `${url}/signin`, sees('form')],
+  ['empty', first, `${empty}/`, live],
+  ['lobby', ada, `${url}/`, live],
+  ['room', ada, `${url}/rooms/1`, types],
+  ['unread', ada, `${url}/rooms/4`, unread],
+  ['info', ada, `${url}/rooms/1`, asks],
+  ['settings', ada, `${url}/settings`, sees('form')],
+  ['connections', ada, `${url}/admin/connections`, sees('tbody th')],
+  ['error', ada, `${url}/rooms/99`, sees('.error-status')],
+];
+for (const [name, page, address, ready] of PAGES) {
+  for (const [screen, viewport] of Object.entries(SCREENS)) {
+    for (const theme of THEMES) {
+      await page.setViewport(viewport);
+      await page.emulateMediaFeatures([{name: 'prefers-color-scheme', value: theme}, {name: 'prefers-reduced-motion', value: 'reduce'}]);
+      await page.goto(address);
+      await ready(page);
+      await keep(page, `${name}-${screen}-${theme}`);
+    }
+  }
+  console.log(name);
+}
+process.exit();

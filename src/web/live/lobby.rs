@@ -2,7 +2,6 @@
 //! nothing of the open room's messages.
 
 use std::{
-    collections::BTreeMap,
     hash::{DefaultHasher, Hash, Hasher},
     sync::Arc,
     time::Duration,
@@ -12,7 +11,7 @@ use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use super::{
-    FLOORS, Reader,
+    Reader,
     frames::{Count, Line, LobbyFrame, Place, PreviewTicks, TypingWords},
 };
 use crate::{
@@ -20,7 +19,7 @@ use crate::{
     domain::{receipts::Position, rooms::LobbyRoom},
     ids::{RoomId, Seq},
     realtime::{Event, News},
-    records::{Floors, Message, Newest, Room, RoomKind, Ticks},
+    records::{Floors, Message, Room, RoomKind},
     web::{
         page,
         views::{RoomView, RowView},
@@ -34,9 +33,6 @@ const SLOWEST_PACE: Duration = Duration::from_millis(750);
 
 /// The variants of lines have this bit, those of messages do not.
 const LINE: u64 = 1 << 62;
-
-/// What waits for the next lobby frame about one room: news of its newest message, or only its count.
-pub(super) type Stale = BTreeMap<RoomId, Option<Arc<News>>>;
 
 impl Reader {
     /// When the next lobby frame is due, if there is anything to tell.
@@ -108,21 +104,6 @@ impl Reader {
         let created = |news: &Arc<News>| news.event.message().map(|(_, last, _)| last.created);
         lines.sort_by_key(created);
         (counts, lines)
-    }
-
-    /// The frame of how far everybody in the open room has come, if that is news.
-    fn take_floors(&mut self) -> Option<Utf8Bytes> {
-        let news = self.stale_floors.take()?;
-        // Who came when more was known already is not told less.
-        let is_all =
-            matches!(news.event, Event::FloorsMoved { floors, .. } if floors == self.floors);
-        let sees_reads = self.site.app.chat.sees_reads(self.privacy);
-        Some(match is_all {
-            true => news
-                .shared
-                .get(FLOORS[usize::from(sees_reads)], || self.floors_frame()),
-            false => self.floors_frame(),
-        })
     }
 
     /// The lines of new rooms and people.
@@ -218,98 +199,6 @@ impl Reader {
         RowView::room(listed, None, self.eyes())
     }
 
-    /// Takes note of what `news` changes in the lobby; it goes out with the next frame of it.
-    pub(super) fn note_for_lobby(&mut self, news: &Arc<News>) {
-        match &news.event {
-            Event::SessionEnded { .. }
-            | Event::SessionsEnded { .. }
-            | Event::SessionsCounted { .. }
-            | Event::PresenceChanged { .. }
-            | Event::PrivacyChanged { .. }
-            | Event::ReceiptsSwitched { .. } => {}
-            Event::PersonJoined { person, .. } if person.id == self.user => {}
-            Event::PersonJoined { .. } => self.people.push(news.event.clone()),
-            Event::RoomCreated { room } => self.stale_rooms.push(room.clone()),
-            Event::RoomRead {
-                room,
-                user,
-                read_seq,
-            } => {
-                if *user == self.user {
-                    let position = self.position_mut(*room);
-                    position.is_member = true;
-                    position.seen_seq = *read_seq;
-                    position.last_seq = position.last_seq.max(*read_seq);
-                    self.stale.entry(*room).or_default();
-                }
-            }
-            Event::RoomMarked { room, seen_seq, .. } => {
-                self.position_mut(*room).seen_seq = *seen_seq;
-                self.stale.entry(*room).or_default();
-            }
-            Event::RoomMuted { room, until, .. } => {
-                self.position_mut(*room).muted_until = *until;
-                self.stale.entry(*room).or_default();
-            }
-            Event::TypingStarted { person, .. } if person.id == self.user => {}
-            Event::TypingStarted { room, person } => self.typing.started(room, person),
-            Event::TypingStopped { room, user } => self.typing.stopped(room.id, *user),
-            Event::FloorsMoved {
-                room,
-                floors,
-                newest,
-            } => {
-                let mine = newest.filter(|newest| newest.author == self.user);
-                // What comes from another node may be of a message before the newest.
-                let is_newest = |newest: &&Newest| newest.seq >= self.position(*room).last_seq;
-                if let Some(newest) = mine.as_ref().filter(is_newest) {
-                    let floors = floors.seen_by(self.site.app.chat.sees_reads(self.privacy));
-                    let ticks = Ticks::of(newest.seq, newest.audience, floors);
-                    self.stale_ticks.insert(*room, ticks);
-                }
-            }
-            Event::MessagePosted { room, message, .. } => {
-                let mine = message.author.id == self.user;
-                self.typing.stopped(room.id, message.author.id);
-                let in_view = self.room.as_ref().is_some_and(|open| open.id == room.id);
-                let is_direct = matches!(room.kind, RoomKind::Direct { .. });
-                let position = self.position_mut(room.id);
-                position.is_member |= mine || is_direct;
-                // What is told once more is no later than what was read since.
-                if mine && message.seq > position.last_seq {
-                    position.seen_seq = message.seq;
-                }
-                if !mine && (position.is_member || in_view) {
-                    let sent = self.sent.entry(room.id).or_default();
-                    *sent = message.seq.max(*sent);
-                }
-                self.note_line(news, room, message);
-            }
-            Event::MessageEdited { room, message, .. }
-            | Event::MessageDeleted { room, message, .. } => self.note_line(news, room, message),
-        }
-    }
-
-    /// Rooms whose muting has ended count again.
-    pub(super) fn note_mutes_ended(&mut self, now: UnixMillis) {
-        let before = std::mem::replace(&mut self.mutes_at, now);
-        for position in &self.positions {
-            if position.is_muted(before) && !position.is_muted(now) {
-                self.stale.entry(position.room).or_default();
-            }
-        }
-    }
-
-    /// The room's line changes if this is its newest message.
-    fn note_line(&mut self, news: &Arc<News>, room: &Room, message: &Message) {
-        let position = self.position_mut(room.id);
-        if message.seq >= position.last_seq {
-            position.last_seq = message.seq;
-            self.stale_ticks.remove(&room.id);
-            self.stale.insert(room.id, Some(news.clone()));
-        }
-    }
-
     /// A frame of lines alone, as they stand in the lobby. Those that changed at or after `since` go to the top of their
     /// lists; of those that did so after `told`, the page says aloud what nobody has seen.
     pub(super) fn lobby_frame(
@@ -380,22 +269,6 @@ impl Reader {
             below: Some(below).filter(|_| told.1 != below),
         };
         self.site.templates.render("live/_lobby.html", frame)
-    }
-
-    fn position(&self, room: RoomId) -> Position {
-        let found = self.positions.binary_search_by_key(&room, |it| it.room);
-        found.map_or_else(|_| Position::start_of(room), |at| self.positions[at])
-    }
-
-    fn position_mut(&mut self, room: RoomId) -> &mut Position {
-        let at = self
-            .positions
-            .binary_search_by_key(&room, |it| it.room)
-            .unwrap_or_else(|at| {
-                self.positions.insert(at, Position::start_of(room));
-                at
-            });
-        &mut self.positions[at]
     }
 }
 

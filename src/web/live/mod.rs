@@ -13,20 +13,17 @@ use tower_sessions::{SessionStore as _, session::Id};
 
 use super::{
     Site,
-    views::{Eyes, HistoryView, LobbyView, MessageView, MessagesFrame},
+    views::{Eyes, LobbyView},
     zone::Zone,
 };
 use crate::{
     clock::UnixMillis,
     config::Switch,
-    domain::{
-        accounts::Sessions, messages::CatchUp, presence::Attendance, receipts::Position,
-        typing::Typist,
-    },
+    domain::{accounts::Sessions, presence::Attendance, receipts::Position, typing::Typist},
     error::{Error, Result},
     ids::{Rev, RoomId, Seq, UserId},
     realtime::{Event, News, Subscription, Topic},
-    records::{Floors, Message, Privacy, Room, Ticks, User},
+    records::{Floors, Privacy, Room, Ticks, User},
 };
 
 mod asked;
@@ -35,7 +32,9 @@ mod entrance;
 mod feed;
 mod frames;
 mod lobby;
+mod notes;
 mod presence;
+mod room;
 pub mod sse;
 mod survey;
 mod totals;
@@ -47,16 +46,13 @@ pub use connections::{Connections, Transport};
 pub use survey::{Line, Survey};
 pub use totals::{SAMPLE, SAMPLES, Totals};
 
-use frames::{DayName, DaysFrame, FloorsFrame, Resync, Tops};
-use lobby::{LOBBY_PACE, Stale};
+use frames::{DayName, DaysFrame, Tops};
+use lobby::LOBBY_PACE;
+use notes::Stale;
 use typing::Typing;
 
 /// How much older than the page's own time a change may be and still be sent again: two machines' clocks may differ.
 const CLOCKS_DIFFER: Duration = Duration::from_secs(10);
-
-/// The variants of how far everybody has come, for who sees how far others have read and who does not. No variant of
-/// a message has these numbers.
-const FLOORS: [u64; 2] = [u64::MAX - 1, u64::MAX];
 
 /// One open page: who looks, by which calendar, at which room, and how far they have seen it.
 #[derive(Debug)]
@@ -270,82 +266,6 @@ impl Reader {
         let open = self.room.as_ref().map(|room| room.id);
         let rows = LobbyView::new(&lobby, open, self.eyes()).into_rows();
         Ok(vec![labels.into(), self.lobby_frame(rows, now, now)])
-    }
-
-    async fn catch_up_room(&mut self) -> Result<Option<Utf8Bytes>> {
-        let Some(room) = self.room.clone() else {
-            return Ok(None);
-        };
-        let missed = self.site.app.chat.catch_up(&room, self.rev).await?;
-        self.floors = self.floors.max(missed.floors);
-        let (messages, rev) = match &missed.found {
-            CatchUp::Changes(changed) => {
-                let last = changed.iter().map(|message| message.rev).max();
-                (changed, last)
-            }
-            CatchUp::Afresh(found) => (&found.messages, Some(found.rev)),
-        };
-        let Some(rev) = rev else { return Ok(None) };
-        self.rev = rev;
-        let make = || self.render_missed(&room, &missed.found, rev);
-        let is_mine = |message: &Message| message.author.id == self.user;
-        // Whoever wrote none of it sees what others see.
-        Ok(Some(match messages.iter().any(is_mine) {
-            true => make(),
-            false => missed.shared.get(self.variant(false), make),
-        }))
-    }
-
-    fn render_missed(&self, room: &Room, found: &CatchUp, rev: Rev) -> Utf8Bytes {
-        let templates = &self.site.templates;
-        let rendered = match found {
-            CatchUp::Changes(changed) => {
-                let view = |message| MessageView::new(room, message, self.eyes());
-                let messages: Vec<_> = changed.iter().map(view).collect();
-                let (messages, rev) = (&messages[..], Some(rev));
-                templates.render("live/_messages.html", MessagesFrame { messages, rev })
-            }
-            CatchUp::Afresh(found) => {
-                let history = HistoryView::new(room, found, self.eyes());
-                templates.render("live/_resync.html", Resync { history, rev })
-            }
-        };
-        rendered.into()
-    }
-
-    /// Readers of one variant see the same bytes.
-    fn variant(&self, mine: bool) -> u64 {
-        let sees_reads = self.site.app.chat.sees_reads(self.privacy);
-        u64::from(self.zone.key()) << 2 | u64::from(sees_reads) << 1 | u64::from(mine)
-    }
-
-    /// The shared fragment of one changed message.
-    fn message_frame(&self, news: &News, room: &Room, message: &Message) -> Utf8Bytes {
-        let mine = message.author.id == self.user;
-        news.shared.get(self.variant(mine), || {
-            let (messages, rev) = ([MessageView::new(room, message, self.eyes())], message.rev);
-            self.site
-                .templates
-                .render(
-                    "live/_messages.html",
-                    MessagesFrame {
-                        messages: &messages,
-                        rev: Some(rev),
-                    },
-                )
-                .into()
-        })
-    }
-
-    /// How far everybody in the room has come: the page turns its ticks by it, however many they are.
-    fn floors_frame(&self) -> Utf8Bytes {
-        let Floors { delivered, read } = self
-            .floors
-            .seen_by(self.site.app.chat.sees_reads(self.privacy));
-        self.site
-            .templates
-            .render("live/_floors.html", FloorsFrame { delivered, read })
-            .into()
     }
 
     fn has_signals(&self) -> bool {

@@ -88,7 +88,7 @@ impl RoomView {
     pub fn new(room: &Room, user: UserId) -> Self {
         let (name, hue) = name(room, user);
         let subtitle = match room.kind {
-            RoomKind::Public { .. } => "Room · everyone here can read and write",
+            RoomKind::Public { .. } => "Room · open to everyone here",
             RoomKind::Direct { .. } => "Only the two of you",
         };
         Self {
