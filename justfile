@@ -14,6 +14,9 @@ run *flags:
 demo *flags:
     cargo run --release -- demo {{ flags }}
 
+# Tests wait more than they work: twice as many at a time as there are cores.
+export RUST_TEST_THREADS := `echo $(($(nproc) * 2))`
+
 # Install what is missing, run every test on SQLite, most once more on PostgreSQL and Redis, then lint (`just test live`: only tests named so)
 test *filter: _deps
     cargo test --workspace {{ filter }}
@@ -43,9 +46,11 @@ bench *flags:
     cargo build --release
     cargo run --release --package tertulia-bench -- {{ flags }}
 
-# Ask Lighthouse (fails below 98 in performance, 100 in the rest) and, where Java is, the Nu HTML checker
+# Ask Lighthouse (fails below 98 in performance, 100 in the rest), the HTTP Observatory, the CSP Evaluator, a stop watch and, where Java is, the Nu HTML checker
 audit: _deps
     tests/look/run lighthouse
+    tests/look/run switch
+    tests/look/run headers
     if command -v java >/dev/null; then tests/look/run markup; else echo "Without Java the HTML is not checked"; fi
 
 # Take the pictures of the README anew
