@@ -34,18 +34,22 @@ await Promise.all([first.waitForNavigation(), first.click('form button')]);
 const types = async page => {
   await live(page);
   await page.waitForSelector('#messages .ticks[data-state=delivered]');
-  await ben.type('#composer-body', '.');
+  const keys = setInterval(() => ben.type('#composer-body', '.'), 1000);
   await page.waitForSelector('#typing:not(:empty)');
+  clearInterval(keys);
 };
 const asks = async page => {
   await live(page);
-  await page.$eval('#messages > li.mine:last-of-type .ticks', ticks => ticks.click());
+  await page.click('#messages > li.mine:last-of-type .ticks');
   await page.waitForSelector('.info .receipt');
 };
 const unread = async page => {
   await live(page);
   await page.$$eval('#messages form[action$="/unread"] button', buttons => buttons.at(-2).click());
+  await page.waitForSelector('#conversation:not([data-room])');
+  await page.click('#room-4 > a');
   await page.waitForSelector('#divider');
+  await live(page);
 };
 
 const PAGES = [

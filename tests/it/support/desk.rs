@@ -81,6 +81,8 @@ const DIFFERENCES: &str = r"(html => {
     const fresh = new DOMParser().parseFromString(html, 'text/html');
     const plain = item => {
         const copy = item.cloneNode(true);
+        // Only what came while somebody was here was read aloud.
+        copy.removeAttribute('aria-live');
         for (const element of [copy, ...copy.querySelectorAll('*')]) {
             for (const { name } of [...element.attributes])
                 if (/^data-(htmx|found)/.test(name)) element.removeAttribute(name);
