@@ -10,6 +10,7 @@ pub mod databases;
 pub mod desk;
 pub mod dice;
 pub mod focus;
+pub mod hands;
 pub mod live;
 pub mod postgres;
 pub mod process;
