@@ -46,12 +46,13 @@ bench *flags:
     cargo build --release
     cargo run --release --package tertulia-bench -- {{ flags }}
 
-# Ask Lighthouse (fails below 98 in performance, 100 in the rest), the HTTP Observatory, the CSP Evaluator, a stop watch and, where Java is, the Nu HTML checker
+# Ask Lighthouse (fails below 98 in performance, 100 in the rest), the HTTP Observatory, the CSP Evaluator, a stop watch and, where they are, the Nu HTML checker (Java) and WebKit
 audit: _deps
     tests/look/run lighthouse
     tests/look/run switch
     tests/look/run headers
     if command -v java >/dev/null; then tests/look/run markup; else echo "Without Java the HTML is not checked"; fi
+    if command -v WebKitWebDriver Xvfb >/dev/null; then tests/look/run webkit; else echo "Without webkit2gtk-driver and xvfb nobody looks at it in WebKit"; fi
 
 # Take the pictures of the README anew
 pictures: _deps
