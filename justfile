@@ -52,7 +52,7 @@ audit: _deps
     tests/look/run switch
     tests/look/run headers
     if command -v java >/dev/null; then tests/look/run markup; else echo "Without Java the HTML is not checked"; fi
-    if command -v WebKitWebDriver Xvfb >/dev/null; then tests/look/run webkit; else echo "Without webkit2gtk-driver and xvfb nobody looks at it in WebKit"; fi
+    if command -v WebKitWebDriver && command -v Xvfb; then tests/look/run webkit; else echo "Without webkit2gtk-driver and xvfb nobody looks at it in WebKit"; fi
 
 # Take the pictures of the README anew
 pictures: _deps
