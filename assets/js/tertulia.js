@@ -23,7 +23,7 @@
   // What the server answers; nothing, when it cannot be reached.
   const ask = (path, fields) => fetch(path, {
     method: 'POST', body: new URLSearchParams(fields), headers: {'hx-request': 'true'}, signal: AbortSignal.timeout(2e4),
-  }).then(answer => (answer.status === 401 && reload(), answer)).catch(() => ({}));
+  }).then(answer => (answer.status === 401 && reload(), answer)).catch(error => error);
 
   // The outbox: what is to be sent waits under its key, by which it is the same message when it is sent again, and which
   // holds its author, so that nobody else who signs in sends it. Tabs take turns by a lock; plain http has none but the key.
@@ -37,7 +37,7 @@
     for (const {name, room, text, refused} of outbox()) {
       const place = one(room === roomId() ? '#messages' : refused ? '#unsent' : 'none');
       if (!place || one('#' + name)) continue;
-      const bubble = one('#pending').content.firstElementChild.cloneNode(true);
+      const bubble = one('#pending').content.firstChild.cloneNode(true);
       bubble.id = name;
       bubble.querySelector('.text').textContent = text;
       bubble.querySelector('.why').textContent = refused || '';
@@ -72,7 +72,8 @@
   };
   on('submit', event => {
     const {target} = event, box = one('#composer-body');
-    if (target.id !== 'composer') return;
+    // Only the composer's bears one.
+    if (!target.key) return;
     event.preventDefault();
     if (!box.value.trim()) return;
     store[`out-${me}-${now()}-${++sent}-${target.key.value}`] = JSON.stringify({room: roomId(), text: box.value});
@@ -147,8 +148,9 @@
   const opened = () => {
     shown = one('#live');
     said = -1;
+    busy = 0;
     one(':popover-open')?.hidePopover();
-    for (const form of document.forms) form.reset();
+    for (const item of document.forms) item.reset();
     all('#unsent, .found').forEach(item => item.replaceChildren());
     showOutbox();
     if (!roomId()) return;
@@ -229,14 +231,15 @@
 
   // A key presses what bears it as its shortcut; in what has opened, arrows go from one thing to the next.
   on('keydown', event => {
-    const {target, key} = event, box = target.closest('#composer-body, .edit textarea'), places = all(':is(:popover-open, .finder:focus-within:not(:has(:placeholder-shown))) :is(a, button, input)');
+    const {target, key} = event, box = target.closest('#composer-body, .edit textarea'), places = all(':is(:popover-open, .finder:focus-within) :is(.item, button, input)');
     const keys = [...['Control', 'Alt', 'Shift', 'Meta'].filter(name => event.getModifierState(name)), key].join('+');
+    if (key === 'Escape') one('.finder').reset();
     const step = places[0] && (key === 'ArrowDown') - (key === 'ArrowUp'), way = one(`[aria-keyshortcuts~=${JSON.stringify(keys)} i]`);
     if (box && keys === 'Enter') {
       if (touch || event.isComposing || event.keyCode === 229) return;
       if (box.value.trim()) box.form.requestSubmit();
     } else if (step) places[places.indexOf(target) + step]?.focus();
-    else if (!way || (key === 'Escape' ? places[0] : key === '?' && target.matches('input, textarea'))) return;
+    else if (!way || (key === 'Escape' ? one(':popover-open') : key === '?' && target.matches('input, textarea'))) return;
     else way.click();
     event.preventDefault();
   });
@@ -251,6 +254,7 @@
     if (within('[data-drop]')) delete store[name];
     if (within('.refused button')) delete store['why-' + name], showOutbox(name), flush();
     if (within('#bell')) Notification.requestPermission();
+    if (within('.more')) within('.message').scrollIntoView();
     if (within('#jump') && !one('#newer')) event.preventDefault(), one('#log').scrollTop = 0;
   });
 

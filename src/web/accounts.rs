@@ -25,6 +25,7 @@ use crate::{
         names,
     },
     error::Error,
+    ids::{RoomId, UserId},
 };
 
 /// A form that came back: what was typed, and what to say about it.
@@ -123,7 +124,25 @@ pub async fn sign_in(
         return Ok(answer);
     };
     enter(req, user.0).await?;
-    Ok(redirect(local_path(&form.next)))
+    let next = local_path(&form.next);
+    let is_theirs = is_open_to(site, user, next).await?;
+    Ok(redirect(if is_theirs { next } else { "/" }))
+}
+
+/// Whether somebody may see this path: it may come from the page of whoever sat here before.
+async fn is_open_to(site: &Site, user: UserId, path: &str) -> Result<bool, Error> {
+    let Some(room) = path.strip_prefix("/rooms/") else {
+        return Ok(true);
+    };
+    let id = room.split(['/', '?', '#']).next().unwrap_or_default();
+    let Ok(id) = RoomId::parse(id) else {
+        return Ok(false);
+    };
+    match site.app.chat.room_for(user, id).await {
+        Ok(_) => Ok(true),
+        Err(Error::NotFound) => Ok(false),
+        Err(err) => Err(err),
+    }
 }
 
 #[handler]

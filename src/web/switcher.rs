@@ -33,6 +33,7 @@ pub struct Words {
 
 #[derive(Serialize)]
 struct Found {
+    words: String,
     rows: Vec<RowView>,
 }
 
@@ -42,13 +43,13 @@ pub async fn switcher(
     Data(site): Data<&Arc<Site>>,
     user: CurrentUser,
     look: Look,
-    Query(words): Query<Words>,
+    Query(Words { q: words }): Query<Words>,
 ) -> Result<Response, Problem> {
     let lobby = lobby_view(site, &user, &look, None).await?;
-    let rows = lobby.find(&words.q, MOST);
+    let rows = lobby.find(&words, MOST);
     Ok(html(
         site.templates
-            .render("rooms/_switcher.html", Found { rows }),
+            .render("rooms/_switcher.html", Found { words, rows }),
     ))
 }
 
@@ -73,7 +74,10 @@ pub async fn go(
     };
     Ok(match next {
         Some(room) => redirect(&format!("/rooms/{room}")),
-        None => StatusCode::NO_CONTENT.into_response(),
+        // The page would put this address into its history, though it shows what it showed.
+        None => StatusCode::NO_CONTENT
+            .with_header("hx-push-url", "false")
+            .into_response(),
     })
 }
 

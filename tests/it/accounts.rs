@@ -146,6 +146,34 @@ async fn signing_in_leads_to_where_somebody_wanted_to_go() {
 }
 
 #[tokio::test]
+async fn nobody_is_led_to_where_only_the_one_before_could_go() {
+    let town = Town::start().await;
+    let (ada, ben) = town.ada_and_ben().await;
+    let carla = town.person("carla").await;
+    let chat = ada.opens_chat_with(&ben).await;
+    for (person, name, leads) in [(&carla, "carla", false), (&ben, "ben", true)] {
+        for next in [format!("/rooms/{chat}"), format!("/rooms/{chat}?at=1")] {
+            let fields = [
+                ("username", name),
+                ("password", PASSWORD),
+                ("next", next.as_str()),
+            ];
+            let signed_in = person.elsewhere().submits("/signin", &fields).await;
+            signed_in.leads_to(if leads { &next } else { "/" });
+        }
+    }
+    let fields = [
+        ("username", "ben"),
+        ("password", PASSWORD),
+        ("next", "/rooms/none"),
+    ];
+    ben.elsewhere()
+        .submits("/signin", &fields)
+        .await
+        .leads_to("/");
+}
+
+#[tokio::test]
 async fn a_closed_town_takes_its_first_person_and_nobody_else() {
     let town = Town::with(&["--signup", "closed"]).await;
     town.person("ada").await;

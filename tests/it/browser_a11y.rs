@@ -134,6 +134,11 @@ async fn the_chat_stands_in_nobodys_way() {
     window
         .evaluates("document.querySelector('.more input').click()")
         .await;
+    // What comes next is to be read, not the end.
+    let top = "document.querySelector('#message-1').getBoundingClientRect().top - document.querySelector('#log').getBoundingClientRect().top";
+    window
+        .waits_until(&format!("Math.abs({top}) < innerHeight / 2"))
+        .await;
     is_open_to_all(&window, "a long message").await;
     for sheet in ["room-sheet", "menu-1"] {
         opens(&window, sheet).await;

@@ -3,6 +3,7 @@
 use chromiumoxide::cdp::browser_protocol::input::{DispatchKeyEventParams, DispatchKeyEventType};
 
 use crate::browser_ticks::{at_a_window, opens};
+use crate::support::barriers::View;
 use crate::support::browser::{Chromium, Window, nobody_complains};
 use crate::support::{Person, RoomId, Town};
 
@@ -87,6 +88,13 @@ async fn chats_are_switched_by_the_keyboard_alone() {
         .await;
     presses(&window, "ArrowUp", ALT | SHIFT).await;
     window.reads("#room-name", "B").await;
+    // With nothing left to read the page stays what it is, and where.
+    window
+        .evaluates("answers = 0, addEventListener('htmx:finally:request', () => answers++)")
+        .await;
+    presses(&window, "ArrowUp", ALT | SHIFT).await;
+    window.waits_until("answers === 1").await;
+    assert_eq!(window.path().await, format!("/rooms/{b}"));
     nobody_complains(&[&window]);
     chromium.closes().await;
 }
@@ -111,6 +119,7 @@ async fn the_switcher_opens_finds_and_goes() {
     }
     presses(&window, "k", CONTROL).await;
     window.reads("#found", "ada").await;
+    window.waits_for("#found button:enabled").await;
     for key in ["ArrowDown", "ArrowDown", "ArrowUp", "ArrowDown"] {
         presses(&window, key, 0).await;
     }
@@ -121,9 +130,13 @@ async fn the_switcher_opens_finds_and_goes() {
         .waits_until("!document.querySelector(':popover-open')")
         .await;
 
-    // The first thing found is what Enter opens; a person becomes a chat.
+    // The first thing found is what Enter opens; a person becomes a chat. What was found before is not.
     presses(&window, "k", CONTROL).await;
     focus_is_on(&window, "#palette-filter").await;
+    window.reads("#found", "ada").await;
+    window.evaluates(WRITE_AND_ENTER_AT_ONCE).await;
+    window.reads("#found", "Nothing here").await;
+    assert_eq!(window.path().await, format!("/rooms/{b}"));
     window.writes("#palette-filter", "zzz").await;
     window.reads("#found", "Nothing here").await;
     presses(&window, "Enter", 0).await;
@@ -132,6 +145,7 @@ async fn the_switcher_opens_finds_and_goes() {
         .waits_until("document.querySelectorAll('#found li').length === 1")
         .await;
     window.reads("#found", "ada").await;
+    window.waits_for("#found button:enabled").await;
     presses(&window, "Enter", 0).await;
     window.reads("#room-name", "ada").await;
     opens(&window, b, "B").await;
@@ -142,6 +156,14 @@ async fn the_switcher_opens_finds_and_goes() {
     nobody_complains(&[&window]);
     chromium.closes().await;
 }
+
+/// Somebody who writes faster than the server answers.
+const WRITE_AND_ENTER_AT_ONCE: &str = "(() => { \
+    const field = document.querySelector('#palette-filter'); \
+    field.value = 'qqq'; \
+    field.dispatchEvent(new Event('input', {bubbles: true})); \
+    const first = document.querySelector('#found button'); \
+    if (!first.disabled) first.click(); })()";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn words_in_the_filter_leave_only_what_goes_by_them() {
@@ -170,6 +192,7 @@ async fn words_in_the_filter_leave_only_what_goes_by_them() {
 
     window.writes("#filter", "AD").await;
     window.waits_until(&format!("{names} === 'ada'")).await;
+    window.waits_for("#matches button:enabled").await;
     presses(&window, "ArrowDown", 0).await;
     focus_is_on(&window, "#matches li:first-child button").await;
     presses(&window, "ArrowUp", 0).await;
@@ -181,9 +204,15 @@ async fn words_in_the_filter_leave_only_what_goes_by_them() {
         .waits_until("document.querySelector('#filter').value === ''")
         .await;
     assert!(window.is_seen("#rooms").await);
-    window.clicks("#filter").await;
+    // Escape leads back to the message, from what was found, too.
+    window.writes("#filter", "B").await;
+    window.waits_until(&format!("{names} === 'B'")).await;
+    window.waits_for("#matches button:enabled").await;
+    presses(&window, "ArrowDown", 0).await;
+    focus_is_on(&window, "#matches button").await;
     presses(&window, "Escape", 0).await;
     focus_is_on(&window, "#composer-body").await;
+    assert!(window.is_seen("#rooms").await);
     nobody_complains(&[&window]);
     chromium.closes().await;
 }
@@ -246,15 +275,33 @@ async fn the_focus_goes_back_to_where_things_were_opened() {
     focus_is_on(&window, "#edit-body-1").await;
     presses(&window, "Escape", 0).await;
     focus_is_on(&window, menu).await;
-    // Message info from the menu.
+    // Message info from the menu; where it covers the conversation, nobody comes to that by the keyboard.
     presses(&window, "Enter", 0).await;
     window.waits_for("#menu-1:popover-open").await;
+    for _ in 0..2 {
+        presses(&window, "ArrowDown", 0).await;
+    }
+    focus_is_on(&window, "#menu-1 a[href$=edit]").await;
+    presses(&window, "ArrowDown", 0).await;
+    focus_is_on(&window, "#menu-1 summary").await;
     window
         .evaluates("document.querySelector('#menu-1 a[href$=info]').focus()")
         .await;
     presses(&window, "Enter", 0).await;
     window.waits_for("#info[open]").await;
     focus_is_on(&window, "#info [aria-label=Close]").await;
+    let covered = "getComputedStyle(document.querySelector('#composer')).visibility === 'hidden'";
+    for (width, is_covered) in [(1280, false), (1000, true)] {
+        window
+            .looks(View {
+                size: (width, 800),
+                media: &[],
+            })
+            .await;
+        window
+            .waits_until(&format!("({covered}) === {is_covered}"))
+            .await;
+    }
     presses(&window, "Escape", 0).await;
     focus_is_on(&window, menu).await;
     window

@@ -14,7 +14,14 @@ async fn goes(person: &Person, way: &str, from: Option<RoomId>) -> Option<String
     let ask = person.asks(Method::GET, &format!("/go/{way}"));
     let answer = ask.header("hx-current-url", &page).sends().await;
     match answer.status {
-        204 => None,
+        204 => {
+            assert_eq!(
+                answer.header("hx-push-url"),
+                "false",
+                "it stays where it is"
+            );
+            None
+        }
         _ => Some(answer.is(303).location().to_owned()),
     }
 }
@@ -45,6 +52,9 @@ async fn the_switcher_finds_chats_rooms_and_people_by_their_names() {
         "it is not hers"
     );
     town.anon().fetches("/switcher", "div#found").await.is(401);
+    let empty = Town::start().await;
+    let nobody = empty.person("ada").await.gets("/switcher").await;
+    assert!(nobody.text(".no-match").contains("yet"));
 }
 
 #[tokio::test]
