@@ -24,6 +24,7 @@ mod nodes;
 pub mod passwords;
 pub mod presence;
 pub mod privacy;
+mod reads;
 pub mod receipts;
 pub mod rooms;
 pub mod typing;
@@ -34,7 +35,8 @@ use neighbours::Neighbours;
 use passwords::Passwords;
 use presence::Presence;
 use privacy::House;
-use receipts::{Deliveries, Reads};
+use reads::Reads;
+use receipts::Deliveries;
 use typing::Typing;
 
 /// How many rooms' fixed facts (kind, name, the two of a direct room) are remembered.

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 
 pub use crate::store::membership::{Position, Receipt, Receipts, When};
 
@@ -23,8 +23,6 @@ use crate::{
 /// How many deliveries wait to be committed together; more are dropped and told again by the next connection.
 const MOST_WAITING: usize = 100_000;
 
-/// How long reads are gathered.
-const GATHERED: Duration = Duration::from_millis(200);
 /// How far back somebody else's message is looked for when a whole room is marked as unread.
 const NEARBY: i64 = 500;
 
@@ -118,14 +116,23 @@ impl Chat {
         user: UserId,
         seq: Seq,
     ) -> Result<()> {
-        if let Some(turn) = self.reads.turn(Instant::now()) {
-            sleep_until(turn).await;
+        let read = (room.id, user, seq);
+        let is_due = match self.reads.come(read, Instant::now()) {
+            Some(turn) => turn.comes().await,
+            None => true,
+        };
+        if is_due {
+            self.mark_read(room, user, seq).await?;
         }
-        self.mark_read(room, user, seq).await
+        Ok(())
     }
 
-    /// Marks the room as unread from the message `seq` on, for `user` alone: their receipts stay.
-    pub async fn mark_unread(&self, room: &Room, user: UserId, seq: Seq) -> Result<()> {
+    /// Marks the room as unread from the message `seq` on, for `user` alone: their receipts stay. What they read before
+    /// and was not committed yet is so now, or it would take the mark away.
+    pub async fn mark_unread(&self, room: &Arc<Room>, user: UserId, seq: Seq) -> Result<()> {
+        if let Some(read) = self.reads.take(room.id, user) {
+            self.mark_read(room.clone(), user, read).await?;
+        }
         let mark = Write::Mark {
             room: room.id,
             user,
@@ -135,7 +142,7 @@ impl Chat {
     }
 
     /// Marks the room as unread from the newest message of somebody else on, if there is one nearby.
-    pub async fn mark_newest_unread(&self, room: &Room, user: UserId) -> Result<()> {
+    pub async fn mark_newest_unread(&self, room: &Arc<Room>, user: UserId) -> Result<()> {
         let last = self.store.find_last_of_others(room.id, user, NEARBY);
         match last.await? {
             Some(seq) => self.mark_unread(room, user, seq).await,
@@ -202,39 +209,8 @@ impl Chat {
     }
 }
 
-/// When those who have read something are committed together.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Reads(Arc<Mutex<Option<Instant>>>);
-
-impl Reads {
-    /// When it is the turn of whoever comes now; at once, if nobody came for a while.
-    fn turn(&self, now: Instant) -> Option<Instant> {
-        let mut next = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let turn = next.filter(|next| *next > now);
-        if turn.is_none() {
-            *next = Some(now + GATHERED);
-        }
-        turn
-    }
-}
-
 impl Deliveries {
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<(RoomId, UserId), Seq>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_first_reader_goes_at_once_and_those_behind_go_together() {
-        let (reads, now) = (Reads::default(), Instant::now());
-        assert_eq!(reads.turn(now), None);
-        let together = Some(now + GATHERED);
-        assert_eq!(reads.turn(now), together);
-        assert_eq!(reads.turn(now + GATHERED / 2), together);
-        assert_eq!(reads.turn(now + GATHERED), None, "nobody waits twice");
     }
 }

@@ -2,12 +2,19 @@
 
 use std::time::Duration;
 
+use clap::Parser;
 use reqwest::Method;
+use tertulia::app::App;
+use tertulia::clock::Clock;
+use tertulia::config::Config;
+use tertulia::domain::body::MessageBody;
+use tertulia::domain::messages::Key;
+use tertulia::ids::Seq;
 
 use crate::receipts::two_and_carla;
 use crate::support::signals::{badge_in, muted, title_in, unread};
 use crate::support::ticks::floors_in;
-use crate::support::{Person, RoomId, Town};
+use crate::support::{NOON, Person, RoomId, Town};
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
 
@@ -304,4 +311,44 @@ async fn ten_thousand(town: &Town, room: RoomId) {
          WHERE room_id = {room} AND user_id = {ada}"
     );
     town.stores(&[messages, end, hers]).await;
+}
+
+/// Reads are gathered for a moment: what somebody marks meanwhile comes after what they read before it.
+#[tokio::test]
+async fn a_mark_outlives_what_was_read_before_it() {
+    let data = tempfile::tempdir().expect("a directory");
+    let folder = data.path().to_str().expect("a path in UTF-8");
+    let line = ["tertulia", "--data", folder];
+    let app = App::open(Config::parse_from(line), Clock::fixed(NOON)).await;
+    let chat = app.expect("the app opens").chat;
+    let ada = chat.sign_up("ada", "correct horse").await.expect("Ada");
+    let ben = chat.sign_up("ben", "correct horse").await.expect("Ben");
+    let [ada, ben] = [ada, ben].map(|user| user.person);
+    let room = chat.create_room("Tea House").await.expect("a room");
+    let room = chat.room_for(ada.id, room).await.expect("it is hers");
+    chat.mark_read(room.clone(), ben.id, Seq(0))
+        .await
+        .expect("he has been there");
+    for number in ["1", "2"] {
+        let body = MessageBody::parse("hello").expect("a text");
+        let key = Key::parse(&number.repeat(32)).expect("a key");
+        let posted = chat.post(room.clone(), ada.clone(), body, key).await;
+        posted.expect("it is stored");
+    }
+    chat.mark_read_with_others(room.clone(), ada.id, Seq(2))
+        .await
+        .expect("she goes at once");
+    let mut read = Box::pin(chat.mark_read_with_others(room.clone(), ben.id, Seq(2)));
+    assert!(
+        futures_util::poll!(&mut read).is_pending(),
+        "he waits for others"
+    );
+    chat.mark_unread(&room, ben.id, Seq(2))
+        .await
+        .expect("he marks it");
+    read.await.expect("it is committed");
+    let (seen, _) = chat.seen_seq(&room, ben.id).await.expect("he has one");
+    assert_eq!(seen, Seq(1));
+    let floors = chat.floors(&room).await.expect("they have");
+    assert_eq!(floors.read, Seq(2), "his receipt stays");
 }
