@@ -84,7 +84,9 @@ async fn next(person: &Person, next: &str) -> String {
 async fn a_sign_in_leads_to_a_path_of_ours_only() {
     let town = Town::start().await;
     let ada = town.person("ada").await;
-    assert_eq!(next(&ada, "/rooms/1?at=2").await, "/rooms/1?at=2");
+    let room = ada.creates_room("General").await;
+    let place = format!("/rooms/{room}?at=2");
+    assert_eq!(next(&ada, &place).await, place);
     for evil in [
         "//evil.example",
         "///evil.example",
