@@ -14,9 +14,6 @@ run *flags:
 demo *flags:
     cargo run --release -- demo {{ flags }}
 
-# Tests wait more than they work: twice as many at a time as there are cores.
-export RUST_TEST_THREADS := shell('echo $(($1 * 2))', num_cpus())
-
 # Install what is missing, run every test on SQLite, most once more on PostgreSQL and Redis, then lint (`just test live`: only tests named so)
 test *filter: _deps
     cargo test --workspace {{ filter }}
