@@ -166,7 +166,7 @@
     const room = roomId(), end = atEnd(), seq = +messages().at(-1)?.dataset.seq || 0;
     if (!room) return;
     one('#below').hidden = end;
-    if (busy || !document.hasFocus() || (said >= 0 && !(end && seq > said))) return;
+    if (busy || !document.hasFocus() || said >= 0 && !(end && seq > said)) return;
     busy = setTimeout(() => { busy = 0; look(); }, 1000);
     const {status} = await ask(`/rooms/${room}/read`, {seq: seq || 1});
     if (status === 204 && room === roomId()) said = seq;
@@ -233,7 +233,7 @@
   on('keydown', event => {
     const {target, key} = event, box = target.closest('#composer-body, .edit textarea'), places = all(':is(:popover-open, .finder:focus-within) :is(.item, button, input)');
     const keys = [...['Control', 'Alt', 'Shift', 'Meta'].filter(name => event.getModifierState(name)), key].join('+');
-    if (key === 'Escape') one('.finder').reset();
+    key === 'Escape' && one('.finder')?.reset();
     const step = places[0] && (key === 'ArrowDown') - (key === 'ArrowUp'), way = one(`[aria-keyshortcuts~=${JSON.stringify(keys)} i]`);
     if (box && keys === 'Enter') {
       if (touch || event.isComposing || event.keyCode === 229) return;
@@ -246,7 +246,7 @@
   on('input', ({target}) => {
     if (target.id !== 'composer-body') return;
     store[draft()] = target.value;
-    if (target.value.trim() && now() - typedAt > 3000) typedAt = now(), ask(`/rooms/${roomId()}/typing`);
+    if (target.value.trim() && now() - typedAt > 3e3) typedAt = now(), ask(`/rooms/${roomId()}/typing`);
   });
   on('focusin', ({target}) => target.matches('.edit textarea') && target.setSelectionRange(1e5, 1e5));
   on('click', event => {

@@ -117,6 +117,10 @@ async fn the_switcher_opens_finds_and_goes() {
             .waits_until("!document.querySelector(':popover-open')")
             .await;
     }
+    // What was found the last time cannot be told from what is found now.
+    window
+        .evaluates("document.querySelector('#found').replaceChildren()")
+        .await;
     presses(&window, "k", CONTROL).await;
     window.reads("#found", "ada").await;
     window.waits_for("#found button:enabled").await;
@@ -243,6 +247,10 @@ async fn keys_are_listed_and_do_nothing_while_somebody_writes() {
     focus_is_on(&window, "#log").await;
     presses(&window, "Escape", 0).await;
     focus_is_on(&window, "#composer-body").await;
+    // Where there is nothing to go back to, Escape does nothing.
+    window.goes("/settings").await;
+    presses(&window, "Escape", 0).await;
+    window.waits_for("#receipts").await;
     nobody_complains(&[&window]);
     chromium.closes().await;
 }
