@@ -5,8 +5,8 @@
 //! - [`realtime`]: how news travels. Events, topics, the hub's bounded queues, the bus between processes.
 //! - [`domain`]: what a chat is: its rules. Acts on `store` and publishes through `realtime`.
 //! - [`web`]: how browsers see it. The only home of `poem` and `minijinja`.
-//! - [`config`], [`telemetry`], [`app`], [`demo`], [`moving`]: what the operator sets, what is logged, how it is put
-//!   together, a chat to try it with, and the way from one database to another.
+//! - [`config`], [`commands`], [`telemetry`], [`app`], [`demo`]: what the operator sets, what the program can do (a file
+//!   per command), what is logged, how it is put together, a chat to try it with.
 //!
 //! Directions: `web → domain → {store, realtime} → words`; `web` may also subscribe to `realtime`. `tests/it/tidy.rs` checks it.
 //!
@@ -45,12 +45,12 @@
 
 pub mod app;
 pub mod clock;
+pub mod commands;
 pub mod config;
 pub mod demo;
 pub mod domain;
 pub mod error;
 pub mod ids;
-pub mod moving;
 pub mod realtime;
 pub mod records;
 pub mod store;

@@ -1,33 +1,30 @@
-//! The command line: serve until told to stop.
+//! The command line: which command, its log, its exit status.
 
 use std::process::ExitCode;
 
 use clap::Parser;
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tertulia::{
-    app::{App, StartError},
-    clock::Clock,
-    config::{Cli, Command, Config},
-    demo, moving, telemetry,
-    web::Server,
+    app::StartError,
+    commands::{Cli, Command, moving, serve::serve},
+    demo, telemetry,
 };
-use tokio::signal::unix::{SignalKind, signal};
-use tokio_util::sync::CancellationToken;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let (config, is_demo) = match cli.command {
-        Some(Command::Demo(config)) => (demo::config(config), true),
-        Some(Command::Serve(config)) => (config, false),
-        Some(Command::Move(config)) => {
+    match cli.command.unwrap_or(Command::Serve(cli.config)) {
+        Command::Serve(config) => {
             telemetry::start(&config.log);
-            return run(moving::run(&config));
+            run(serve(config, false))
         }
-        None => (cli.config, false),
-    };
-    telemetry::start(&config.log);
-    allow_many_files();
-    run(serve(config, is_demo))
+        Command::Demo(config) => {
+            telemetry::start(&config.log);
+            run(serve(demo::config(config), true))
+        }
+        Command::Move(config) => {
+            telemetry::start(&config.log);
+            run(moving::run(&config))
+        }
+    }
 }
 
 fn run(work: impl Future<Output = Result<(), StartError>>) -> ExitCode {
@@ -41,60 +38,6 @@ fn run(work: impl Future<Output = Result<(), StartError>>) -> ExitCode {
     match runtime.block_on(work) {
         Ok(()) => ExitCode::SUCCESS,
         Err(StartError(words)) => refuse(&words),
-    }
-}
-
-async fn serve(config: Config, is_demo: bool) -> Result<(), StartError> {
-    if is_demo {
-        demo::fill(&config).await?;
-    }
-    let app = App::open(config, Clock::system()).await?;
-    let server = Server::bind(app).await?;
-    let stop = CancellationToken::new();
-    // Whoever is told that it is ready may tell it to stop.
-    tokio::spawn(stop_on_signal(stop.clone())?);
-    println!("Tertulia is ready: {}", server.url());
-    if is_demo {
-        println!("{}", demo::how_to_sign_in(server.url()));
-    }
-    server
-        .run(stop)
-        .await
-        .map_err(|err| StartError(err.to_string()))
-}
-
-/// Cancels `stop` at SIGTERM or SIGINT; a second signal ends the process at once. Ends with the process.
-fn stop_on_signal(stop: CancellationToken) -> Result<impl Future<Output = ()>, StartError> {
-    let listen =
-        |kind| signal(kind).map_err(|err| StartError(format!("cannot listen for signals: {err}")));
-    let (mut term, mut int) = (
-        listen(SignalKind::terminate())?,
-        listen(SignalKind::interrupt())?,
-    );
-    Ok(async move {
-        for is_last in [false, true] {
-            tokio::select! {
-                _ = term.recv() => {}
-                _ = int.recv() => {}
-            }
-            if is_last {
-                std::process::exit(130);
-            }
-            tracing::info!("stopping");
-            stop.cancel();
-        }
-    })
-}
-
-/// Takes as many file descriptors as the system grants: each live page needs one, and the usual first limit is 1,024.
-fn allow_many_files() {
-    let limit = getrlimit(Resource::Nofile);
-    let most = Rlimit {
-        current: limit.maximum,
-        ..limit
-    };
-    if let Err(err) = setrlimit(Resource::Nofile, most) {
-        tracing::warn!(error = %err, "the limit of open files stays as it is");
     }
 }
 

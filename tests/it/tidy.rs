@@ -157,8 +157,8 @@ fn the_layers_know_only_what_lies_below_them() {
             &["web", "domain", "store", "realtime", "app", "config"],
         ),
         (
-            "src/config.rs",
-            &["web", "domain", "store", "realtime", "app"],
+            "src/config/",
+            &["web", "domain", "store", "realtime", "app", "commands"],
         ),
     ];
     for Source { path, code } in sources() {

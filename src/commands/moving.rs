@@ -5,14 +5,32 @@ use std::{
     time::{Duration, Instant},
 };
 
+use clap::Args;
+
 use crate::{
     app::StartError,
-    config::{DatabaseUrl, MoveConfig},
+    config::{DatabaseUrl, LogConfig},
     store::copy::{Progress, copy},
 };
 
 /// How often a long table says how far it is.
 const TOLD: Duration = Duration::from_secs(1);
+
+/// From where to where everything is moved.
+#[derive(Debug, Clone, Args)]
+pub struct MoveConfig {
+    /// Database that has everything; no server may be running on it
+    #[arg(long, value_name = "URL")]
+    pub from: DatabaseUrl,
+
+    /// Empty database
+    #[arg(long, value_name = "URL")]
+    pub to: DatabaseUrl,
+
+    /// How log lines look
+    #[command(flatten)]
+    pub log: LogConfig,
+}
 
 /// Moves everything, and says how far it is.
 ///

@@ -1,0 +1,31 @@
+//! What the program can do, a file per command: its flags, what it says on the terminal, and nothing that others need.
+
+use clap::{Parser, Subcommand};
+
+use crate::config::Config;
+
+pub mod moving;
+pub mod serve;
+
+/// Tertulia: a self-hosted chat that loses nothing. Without a command it serves.
+#[derive(Debug, Parser)]
+#[command(name = "tertulia", version)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// How to serve.
+    #[command(flatten)]
+    pub config: Config,
+}
+
+/// What the program can do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve the chat (what happens without a command, too)
+    Serve(Config),
+    /// Serve a chat filled with demo people, rooms and a few days of talk, in ./demo-data
+    Demo(Config),
+    /// Move everything from one database into another that is empty; the old one is only read
+    Move(moving::MoveConfig),
+}

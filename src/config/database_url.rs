@@ -1,0 +1,63 @@
+//! The database's address: a file of SQLite's, or a PostgreSQL server.
+
+use std::{path::PathBuf, str::FromStr};
+
+/// Where the facts are kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DatabaseUrl {
+    /// A file of SQLite's.
+    Sqlite(PathBuf),
+    /// A PostgreSQL server, as its URL.
+    Postgres(String),
+}
+
+/// Without the password.
+impl std::fmt::Display for DatabaseUrl {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Sqlite(file) => write!(f, "sqlite://{}", file.display()),
+            Self::Postgres(url) => {
+                let (scheme, rest) = url.split_once("://").unwrap_or(("postgres", url));
+                let rest = rest.split_once('?').map_or(rest, |(place, _)| place);
+                match rest.rsplit_once('@') {
+                    Some((person, place)) => {
+                        let name = person.split(':').next().unwrap_or_default();
+                        write!(f, "{scheme}://{name}@{place}")
+                    }
+                    None => write!(f, "{scheme}://{rest}"),
+                }
+            }
+        }
+    }
+}
+
+impl FromStr for DatabaseUrl {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let file = text
+            .strip_prefix("sqlite://")
+            .or_else(|| text.strip_prefix("sqlite:"));
+        match file {
+            Some("") | Some(":memory:") => Err("write sqlite://FILE with the path of a file, as in sqlite:///var/lib/tertulia/chat.db".into()),
+            Some(file) => Ok(Self::Sqlite(file.split('?').next().unwrap_or(file).into())),
+            None if text.starts_with("postgres://") || text.starts_with("postgresql://") => Ok(Self::Postgres(text.into())),
+            None => Err("write sqlite://FILE or postgres://USER:PASSWORD@HOST/NAME".into()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_database_is_a_file_or_a_server() {
+        assert_eq!(
+            "sqlite://a/b.db".parse(),
+            Ok(DatabaseUrl::Sqlite("a/b.db".into()))
+        );
+        assert!("mysql://x".parse::<DatabaseUrl>().is_err());
+        assert!("sqlite://".parse::<DatabaseUrl>().is_err());
+    }
+}

@@ -1,0 +1,140 @@
+//! What the operator can set: each flag is also a `TERTULIA_…` variable, has a default and one line of help.
+//! A wrong value is refused with a sentence that says what to write instead.
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+};
+
+use clap::{Parser, ValueEnum};
+
+mod database_url;
+mod log;
+mod public_url;
+
+pub use database_url::DatabaseUrl;
+pub use log::{LogConfig, LogFormat};
+pub use public_url::PublicUrl;
+
+/// Everything that can be set.
+#[derive(Debug, Clone, Parser)]
+#[command(name = "tertulia", version)]
+pub struct Config {
+    /// Address and port to listen on (port 0 takes a free one)
+    #[arg(long, env = "TERTULIA_LISTEN", default_value = "127.0.0.1:8000", value_name = "ADDRESS:PORT", value_parser = listen)]
+    pub listen: SocketAddr,
+
+    /// Directory that holds the database and everything else [default: ./data]
+    #[arg(long, env = "TERTULIA_DATA", value_name = "DIR")]
+    pub data: Option<PathBuf>,
+
+    /// Database: sqlite://FILE or postgres://USER@HOST/NAME [default: tertulia.db in the data directory]
+    #[arg(long, env = "TERTULIA_DATABASE", value_name = "URL")]
+    pub database: Option<DatabaseUrl>,
+
+    /// Redis that joins several nodes on one PostgreSQL database: redis://[USER:PASSWORD@]HOST:PORT or rediss://…; several, separated by commas, or one that ends in ?cluster, are of a Redis Cluster
+    #[arg(long, env = "TERTULIA_REDIS", value_name = "URL", hide_env_values = true, value_delimiter = ',', value_parser = redis)]
+    pub redis: Vec<String>,
+
+    /// Address that people type, when it differs from the one listened on (https://chat.example.org)
+    #[arg(long, env = "TERTULIA_PUBLIC_URL", value_name = "URL")]
+    pub public_url: Option<PublicUrl>,
+
+    /// Addresses of proxies whose X-Forwarded-For counts, separated by commas
+    #[arg(
+        long,
+        env = "TERTULIA_TRUSTED_PROXIES",
+        value_name = "IP",
+        value_delimiter = ','
+    )]
+    pub trusted_proxies: Vec<IpAddr>,
+
+    /// Who may create an account (the first account, the administrator's, can always be created)
+    #[arg(long, env = "TERTULIA_SIGNUP", value_enum, default_value = "open")]
+    pub signup: Signup,
+
+    /// Rate limits; off is for load tests only (sizes stay limited)
+    #[arg(long, env = "TERTULIA_LIMITS", value_enum, default_value = "on")]
+    pub limits: Switch,
+
+    /// Receipts, badges, typing and presence on live pages; off is for load tests only, to see what they cost
+    #[arg(long, env = "TERTULIA_SIGNALS", value_enum, default_value = "on")]
+    pub signals: Switch,
+
+    /// Token for /metrics from elsewhere (Authorization: Bearer …); without one, only this machine may read it
+    #[arg(long, env = "TERTULIA_METRICS_TOKEN", value_name = "TOKEN", hide_env_values = true, value_parser = token)]
+    pub metrics_token: Option<String>,
+
+    /// How log lines look
+    #[command(flatten)]
+    pub log: LogConfig,
+}
+
+/// Who may create an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Signup {
+    /// Everyone who can open the page.
+    Open,
+    /// Nobody but the first person.
+    Closed,
+}
+
+/// On or off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Switch {
+    /// In force.
+    On,
+    /// Not in force.
+    Off,
+}
+
+impl Config {
+    /// The data directory: what was set, or `./data`.
+    pub fn data_dir(&self) -> PathBuf {
+        self.data.clone().unwrap_or_else(|| "data".into())
+    }
+
+    /// The database: what was set, or `tertulia.db` in the data directory.
+    pub fn database_url(&self) -> DatabaseUrl {
+        self.database
+            .clone()
+            .unwrap_or_else(|| DatabaseUrl::Sqlite(self.data_dir().join("tertulia.db")))
+    }
+}
+
+fn listen(text: &str) -> Result<SocketAddr, String> {
+    text.parse()
+        .map_err(|_| "write an IP address and a port, as in 127.0.0.1:8000 or [::]:8000".into())
+}
+
+fn token(text: &str) -> Result<String, String> {
+    let plain = text.bytes().all(|byte| byte.is_ascii_graphic());
+    if text.len() >= 16 && plain {
+        Ok(text.into())
+    } else {
+        Err("write 16 or more letters, digits and signs, without spaces".into())
+    }
+}
+
+fn redis(text: &str) -> Result<String, String> {
+    if text.starts_with("redis://") || text.starts_with("rediss://") {
+        Ok(text.into())
+    } else {
+        Err("write redis://HOST:PORT, or rediss://HOST:PORT for TLS".into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_need_nothing_but_a_directory() {
+        let config = Config::parse_from(["tertulia", "--data", "/tmp/x"]);
+        assert_eq!(
+            config.database_url(),
+            DatabaseUrl::Sqlite("/tmp/x/tertulia.db".into())
+        );
+        assert_eq!(config.listen.port(), 8000);
+    }
+}
