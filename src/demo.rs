@@ -9,7 +9,7 @@ use crate::{
     app::{App, StartError},
     clock::Clock,
     config::Config,
-    domain::{Chat, body::MessageBody, messages::Key},
+    domain::{Chat, accounts::Admission, body::MessageBody, messages::Key},
     error::{Error, Result},
     ids::Seq,
     records::{Person, Room},
@@ -70,7 +70,8 @@ pub async fn fill(config: &Config) -> Result<(), StartError> {
 async fn act_out(chat: &Chat, clock: &Clock) -> Result<()> {
     let mut people = Vec::new();
     for name in PEOPLE {
-        people.push(chat.sign_up(name, PASSWORD).await?.person);
+        let user = chat.sign_up(name, PASSWORD, &Admission::FREE).await?;
+        people.push(user.person);
     }
     let rooms = open_rooms(chat, &people[0]).await?;
     let mut latest = HashMap::new();

@@ -18,6 +18,16 @@ pub enum Role {
     Administrator,
 }
 
+impl Role {
+    /// As it is stored, and as the operator writes it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Member => "member",
+            Self::Administrator => "administrator",
+        }
+    }
+}
+
 /// Somebody, as far as others see them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Person {

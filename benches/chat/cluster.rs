@@ -56,6 +56,7 @@ pub async fn run(program: &Path, nodes: usize) -> Result<()> {
         arguments[1] = format!("127.0.0.1:{port}");
         let data = folder.path().display().to_string();
         arguments.extend(["--data".into(), data]);
+        arguments.extend(["--setup-code", "off"].map(Into::into));
         arguments.extend(shared.flags());
         let mut node = Program::start(program, &arguments).await?;
         node.address = format!("127.0.0.1:{port}");

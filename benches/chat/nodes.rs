@@ -68,6 +68,8 @@ impl Node {
             "127.0.0.1:0",
             "--limits",
             "off",
+            "--setup-code",
+            "off",
             "--data",
             &data,
         ];

@@ -96,8 +96,9 @@ impl Program {
 
 fn serving(data: &Path, listen: &str) -> Vec<String> {
     let data = data.display().to_string();
-    let arguments = ["--listen", listen, "--limits", "off", "--data", &data];
-    arguments.map(Into::into).into()
+    let place = ["--listen", listen, "--data", &data];
+    let off = ["--limits", "off", "--setup-code", "off"];
+    [place, off].concat().into_iter().map(Into::into).collect()
 }
 
 impl Process {

@@ -6,6 +6,7 @@ use sea_orm_migration::{MigrationTrait, async_trait::async_trait};
 mod m20261122_000001_chat;
 mod m20261123_000002_signals;
 mod m20261124_000003_since;
+mod m20261127_000004_one_time_links;
 
 /// All steps, oldest first.
 pub struct Migrator;
@@ -17,6 +18,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000001_chat::Migration),
             Box::new(m20261123_000002_signals::Migration),
             Box::new(m20261124_000003_since::Migration),
+            Box::new(m20261127_000004_one_time_links::Migration),
         ]
     }
 }

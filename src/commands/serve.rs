@@ -7,8 +7,9 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     app::{App, StartError},
     clock::Clock,
-    config::Config,
+    config::{Config, SetupCode},
     demo,
+    domain::accounts::Token,
     web::Server,
 };
 
@@ -22,11 +23,12 @@ pub async fn serve(config: Config, is_demo: bool) -> Result<(), StartError> {
         demo::fill(&config).await?;
     }
     let app = App::open(config, Clock::system()).await?;
+    let first = first_account(&app).await?;
     let server = Server::bind(app).await?;
     let stop = CancellationToken::new();
     // Whoever is told that it is ready may tell it to stop.
     tokio::spawn(stop_on_signal(stop.clone())?);
-    println!("Tertulia is ready: {}", server.url());
+    println!("{}", is_ready(server.url(), &first));
     if is_demo {
         println!("{}", demo::how_to_sign_in(server.url()));
     }
@@ -34,6 +36,46 @@ pub async fn serve(config: Config, is_demo: bool) -> Result<(), StartError> {
         .run(stop)
         .await
         .map_err(|err| StartError(err.to_string()))
+}
+
+/// What the first account takes, while there is none.
+enum FirstAccount {
+    /// It is there, or takes nothing.
+    Free,
+    /// What the operator has set.
+    Chosen,
+    /// The code in the link that is printed now.
+    Printed(Token),
+}
+
+async fn first_account(app: &App) -> Result<FirstAccount, StartError> {
+    let failed = |err| StartError(format!("cannot write to the database: {err}"));
+    match &app.config.setup_code {
+        Some(SetupCode::Off) => Ok(FirstAccount::Free),
+        Some(SetupCode::Is(_)) => match app.chat.is_fresh().await.map_err(failed)? {
+            true => Ok(FirstAccount::Chosen),
+            false => Ok(FirstAccount::Free),
+        },
+        None => {
+            let code = app.chat.make_setup_code().await.map_err(failed)?;
+            Ok(code.map_or(FirstAccount::Free, FirstAccount::Printed))
+        }
+    }
+}
+
+/// The address to open. A code stands in it and nowhere else, never in the log.
+fn is_ready(url: &str, first: &FirstAccount) -> String {
+    match first {
+        FirstAccount::Free => format!("Tertulia is ready: {url}"),
+        FirstAccount::Chosen => format!(
+            "Tertulia is ready: {url}/signup\nThe first account, the administrator's, takes the setup code that you set."
+        ),
+        FirstAccount::Printed(code) => format!(
+            "Tertulia is ready: {url}/signup?code={}\nThis link makes the first account, the administrator's. Keep it \
+             to yourself until then.",
+            code.as_str()
+        ),
+    }
 }
 
 /// Cancels `stop` at SIGTERM or SIGINT; a second signal ends the process at once. Ends with the process.

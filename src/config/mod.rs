@@ -11,10 +11,12 @@ use clap::{Parser, ValueEnum};
 mod database_url;
 mod log;
 mod public_url;
+mod setup_code;
 
 pub use database_url::DatabaseUrl;
 pub use log::{LogConfig, LogFormat};
 pub use public_url::PublicUrl;
+pub use setup_code::SetupCode;
 
 /// Everything that can be set.
 #[derive(Debug, Clone, Parser)]
@@ -52,6 +54,15 @@ pub struct Config {
     /// Who may create an account (the first account, the administrator's, can always be created)
     #[arg(long, env = "TERTULIA_SIGNUP", value_enum, default_value = "open")]
     pub signup: Signup,
+
+    /// Code that the first account takes in place of the one in the printed link; off: it takes none (for automation and tests)
+    #[arg(
+        long,
+        env = "TERTULIA_SETUP_CODE",
+        value_name = "TEXT|off",
+        hide_env_values = true
+    )]
+    pub setup_code: Option<SetupCode>,
 
     /// Rate limits; off is for load tests only (sizes stay limited)
     #[arg(long, env = "TERTULIA_LIMITS", value_enum, default_value = "on")]

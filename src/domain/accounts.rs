@@ -2,6 +2,11 @@
 
 /// The key in a session's data under which the signed-in person's id stands.
 pub use crate::store::session::{Sessions, USER as SESSION_USER};
+/// Who may make an account; the secret of a link or code; what somebody signed in by.
+pub use crate::store::{
+    one_time_link::Token,
+    user::{Admission, CLOSED, Credentials},
+};
 
 use super::{
     Chat,
@@ -19,17 +24,23 @@ use crate::{
 const PEOPLE: u64 = 1_000;
 
 impl Chat {
-    /// Opens an account. The very first is the administrator's.
+    /// Opens an account. The very first is the administrator's, and takes what `admission` says.
     ///
     /// # Errors
-    /// `Invalid` for a name or password that cannot be, `Conflict` for a name that is taken or looks like one that is.
-    pub async fn sign_up(&self, name: &str, password: &str) -> Result<User> {
+    /// `Invalid` for a name or password that cannot be, `Conflict` for a name that is taken or looks like one that is,
+    /// `Forbidden` when `admission` is not enough.
+    pub async fn sign_up(&self, name: &str, password: &str, admission: &Admission) -> Result<User> {
         let name = Username::parse(name)?;
         let password = Password::parse(password)?;
         let hash = self.passwords.hash(password).await?;
         let user = self
             .store
-            .insert_user(name.as_str(), name.folded(), &hash, self.clock.now())
+            .insert_user(
+                (name.as_str(), name.folded()),
+                &hash,
+                admission,
+                self.clock.now(),
+            )
             .await?;
         self.bus.publish(Event::PersonJoined {
             person: user.person.clone(),
@@ -42,7 +53,7 @@ impl Chat {
     ///
     /// # Errors
     /// `Unavailable` when too many sign in at once.
-    pub async fn sign_in(&self, name: &str, password: &str) -> Result<Option<UserId>> {
+    pub async fn sign_in(&self, name: &str, password: &str) -> Result<Option<Credentials>> {
         let found = match Username::parse(name) {
             Ok(name) => self.store.find_credentials(name.folded()).await?,
             Err(_) => None,
@@ -53,8 +64,17 @@ impl Chat {
             Some(found) if found.is_banned => Err(Error::Forbidden {
                 words: "This account is closed. Ask whoever runs this chat.",
             }),
-            found => Ok(found.map(|found| found.id)),
+            found => Ok(found),
         }
+    }
+
+    /// Whether somebody whose session was just stored may still sign in by what they signed in by: the password may
+    /// have been changed, or the person shut out, in between. Then the session must end.
+    ///
+    /// # Errors
+    /// `Unavailable` when the database does not answer.
+    pub async fn still_signs_in(&self, by: &Credentials) -> Result<bool> {
+        self.store.still_signs_in(by).await
     }
 
     /// Gives `user` another password and ends their other sessions; the one that the store calls `kept` goes on.
@@ -78,8 +98,8 @@ impl Chat {
             return Ok(None);
         }
         let (id, hash) = (user.person.id, self.passwords.hash(new).await?);
-        self.store.update_password(id, &hash).await?;
-        self.end_sessions(id, Some(kept)).await?;
+        self.store.update_password(id, &hash, Some(kept)).await?;
+        self.sessions_ended(id, Some(kept));
         Ok(Some(()))
     }
 
@@ -99,19 +119,25 @@ impl Chat {
             });
         }
         self.user(user).await?;
-        self.store.update_banned(user, is_banned).await?;
-        match is_banned {
-            true => self.end_sessions(user, None).await,
-            false => Ok(()),
-        }
+        self.set_banned(user, is_banned).await
     }
 
-    async fn end_sessions(&self, user: UserId, kept: Option<&str>) -> Result<()> {
-        let sessions = Sessions::new(self.store.clone(), self.clock.clone());
-        sessions.delete_of(user, kept).await?;
+    /// Shuts `user` out, or lets them in again, for who runs the chat.
+    ///
+    /// # Errors
+    /// `Conflict` for the last administrator who is not shut out.
+    pub async fn set_banned(&self, user: UserId, is_banned: bool) -> Result<()> {
+        self.store.update_banned(user, is_banned).await?;
+        if is_banned {
+            self.sessions_ended(user, None);
+        }
+        Ok(())
+    }
+
+    /// Makes known that `user`'s sessions have ended, but for one perhaps.
+    pub(super) fn sessions_ended(&self, user: UserId, kept: Option<&str>) {
         let except = kept.map(Into::into);
         self.bus.publish(Event::SessionsEnded { user, except });
-        Ok(())
     }
 
     /// Makes known that one of `user`'s sessions has ended: what is live by it ends too.

@@ -16,12 +16,14 @@ use crate::{
 
 pub mod accounts;
 pub mod body;
+mod first_account;
 mod lanes;
 pub mod messages;
 pub mod names;
 pub mod neighbours;
 mod nodes;
 pub mod passwords;
+pub mod people;
 pub mod presence;
 pub mod privacy;
 mod reads;

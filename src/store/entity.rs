@@ -47,6 +47,27 @@ pub mod session {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
+/// Links and codes that work once.
+pub mod one_time_link {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "one_time_links")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub token_hash: String,
+        pub kind: String,
+        pub user_id: Option<i64>,
+        pub created: i64,
+        pub expires: Option<i64>,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
 /// Where messages are.
 pub mod room {
     use sea_orm::entity::prelude::*;

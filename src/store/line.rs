@@ -7,7 +7,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, ExecResult,
-    QueryResult, RuntimeErr, Statement, TransactionOptions, TransactionTrait,
+    QueryResult, RuntimeErr, SqliteTransactionMode, Statement, TransactionOptions,
+    TransactionTrait,
 };
 use tokio::time::timeout;
 
@@ -24,8 +25,14 @@ impl Line {
         Self(connections)
     }
 
-    /// Begins a transaction.
-    pub async fn begin(&self, options: TransactionOptions) -> Result<DatabaseTransaction, DbErr> {
+    /// Begins a transaction that writes. On SQLite it waits for its turn here: one that only reads at first is refused
+    /// when another process (a command of the operator's) writes before it does.
+    pub async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
+        let is_sqlite = self.get_database_backend() == DbBackend::Sqlite;
+        let options = TransactionOptions {
+            sqlite_transaction_mode: is_sqlite.then_some(SqliteTransactionMode::Immediate),
+            ..Default::default()
+        };
         in_time(self.0.begin_with_options(options)).await
     }
 

@@ -5,12 +5,13 @@ use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend};
 use super::{failure, statement};
 use crate::{error::Result, ids::UserId};
 
-/// The lock under which accounts are made: `sign up` in ASCII.
-const SIGN_UP: i64 = 0x7369_676e_2075_7000;
+/// The lock under which accounts are made and get other roles: `sign up` in ASCII.
+const ACCOUNTS: i64 = 0x7369_676e_2075_7000;
 
-/// From here to the end of the transaction nobody else makes an account: of two who are the first, one is.
-pub(super) async fn sign_up(tx: &DatabaseTransaction) -> Result<()> {
-    lock(tx, "SELECT pg_advisory_xact_lock($1)", SIGN_UP).await
+/// From here to the end of the transaction nobody else makes an account or changes a role: of two who are the first,
+/// one is; of two administrators who leave, one stays.
+pub(super) async fn accounts(tx: &DatabaseTransaction) -> Result<()> {
+    lock(tx, "SELECT pg_advisory_xact_lock($1)", ACCOUNTS).await
 }
 
 /// From here to the end of the transaction nothing happens in the rooms that `user` is or may come into: what is

@@ -25,6 +25,7 @@ mod locks;
 pub mod membership;
 pub mod message;
 pub mod news;
+pub mod one_time_link;
 mod postgres;
 pub mod room;
 mod schema;

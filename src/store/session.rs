@@ -6,7 +6,10 @@
 use std::fmt::Write as _;
 
 use async_trait::async_trait;
-use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, sea_query::OnConflict};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter,
+    sea_query::OnConflict,
+};
 use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 use tower_sessions::{
@@ -44,17 +47,6 @@ impl Sessions {
         backend(err)
     }
 
-    /// Ends all sessions of `user`, but for the one that the store calls `except`.
-    pub async fn delete_of(&self, user: UserId, except: Option<&str>) -> Result<()> {
-        let theirs = session::Entity::delete_many().filter(session::Column::UserId.eq(user.0));
-        let ended = match except {
-            Some(kept) => theirs.filter(session::Column::Id.ne(kept)),
-            None => theirs,
-        };
-        ended.exec(&self.store.write).await.map_err(failure)?;
-        Ok(())
-    }
-
     /// Removes what has expired; returns how many.
     pub async fn delete_expired(&self) -> Result<u64> {
         let expired =
@@ -65,6 +57,21 @@ impl Sessions {
             .map_err(failure)?
             .rows_affected)
     }
+}
+
+/// Ends all sessions of `user`, but for the one that the store calls `kept`.
+pub(super) async fn delete_of(
+    tx: &DatabaseTransaction,
+    user: UserId,
+    kept: Option<&str>,
+) -> Result<()> {
+    let theirs = session::Entity::delete_many().filter(session::Column::UserId.eq(user.0));
+    let ended = match kept {
+        Some(kept) => theirs.filter(session::Column::Id.ne(kept)),
+        None => theirs,
+    };
+    ended.exec(tx).await.map_err(failure)?;
+    Ok(())
 }
 
 #[async_trait]

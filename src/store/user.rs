@@ -1,11 +1,17 @@
 //! Facts about people.
 
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult,
-    PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, sea_query::Expr,
+    ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait,
+    FromQueryResult, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, sea_query::Expr,
 };
 
-use super::{Store, entity::user, failure, is_taken, locks, statement};
+use super::{
+    Store,
+    entity::user,
+    failure, is_taken, locks,
+    one_time_link::{self, Token},
+    session, statement,
+};
 use crate::{
     clock::UnixMillis,
     error::{Error, Result},
@@ -43,6 +49,32 @@ UPDATE messages SET counts_reads = FALSE WHERE (room_id, seq) IN (
     WHERE s.room_id = m.room_id AND s.joined IS NOT NULL AND s.sends_receipts = TRUE
       AND s.joined_seq < m.seq AND s.user_id <> m.author_id))";
 
+/// Who may make an account at the moment at which it is made.
+#[derive(Debug, Clone)]
+pub struct Admission {
+    /// The code that the very first account takes; `None` when it takes none.
+    pub first: Option<Token>,
+    /// Whether there may be further accounts.
+    pub others: bool,
+}
+
+impl Admission {
+    /// For who runs the chat, and for those who were let in already.
+    pub const FREE: Self = Self {
+        first: None,
+        others: true,
+    };
+}
+
+/// What is said to those for whom there is no account.
+pub const CLOSED: &str = "Sign-up is closed here. Ask whoever runs this chat.";
+
+#[derive(FromQueryResult)]
+struct StandingRow {
+    password: String,
+    banned: bool,
+}
+
 #[derive(FromQueryResult)]
 struct Inserted {
     id: i64,
@@ -50,24 +82,20 @@ struct Inserted {
 }
 
 impl Store {
-    /// Stores a new person: the very first becomes the administrator, even when two come at the same instant.
-    /// All public rooms that exist count as read up to now.
+    /// Stores a new person: the very first becomes the administrator, even when two come at the same instant, and ends
+    /// all setup codes. All public rooms that exist count as read up to now.
     ///
     /// # Errors
-    /// `Conflict` when the folded name is taken.
+    /// `Conflict` when the folded name is taken, `Forbidden` when `admission` is not enough.
     pub async fn insert_user(
         &self,
-        name: &str,
-        folded: &str,
+        (name, folded): (&str, &str),
         password: &str,
+        admission: &Admission,
         now: UnixMillis,
     ) -> Result<User> {
-        let tx = self
-            .write
-            .begin(Default::default())
-            .await
-            .map_err(failure)?;
-        locks::sign_up(&tx).await?;
+        let tx = self.write.begin().await.map_err(failure)?;
+        locks::accounts(&tx).await?;
         let insert = "INSERT INTO users (name, name_folded, password, role, created) \
             SELECT $1, $2, $3, CASE WHEN EXISTS (SELECT 1 FROM users) THEN 'member' ELSE 'administrator' END, $4 \
             WHERE true RETURNING id, role";
@@ -84,6 +112,7 @@ impl Store {
             }
             Err(err) => return Err(failure(err)),
         };
+        admit(&tx, role(&inserted.role), admission).await?;
         let caught_up = "INSERT INTO memberships (room_id, user_id, joined, delivered_seq, read_seq, changed) \
             SELECT id, $1, NULL, last_seq, last_seq, $2 FROM rooms WHERE kind = 'public' AND last_seq > 0";
         tx.execute_raw(statement(
@@ -139,18 +168,44 @@ impl Store {
             > 0)
     }
 
-    /// Shuts a person out, or lets them in again.
+    /// Shuts a person out, which ends their sessions and links in the same commit, or lets them in again.
+    ///
+    /// # Errors
+    /// `Conflict` for the last administrator who is not shut out.
     pub async fn update_banned(&self, id: UserId, is_banned: bool) -> Result<()> {
+        let tx = self.write.begin().await.map_err(failure)?;
+        locks::accounts(&tx).await?;
         let change = user::ActiveModel {
             id: Set(id.0),
             banned: Set(is_banned),
             ..Default::default()
         };
-        user::Entity::update(change)
-            .exec(&self.write)
-            .await
-            .map_err(failure)?;
-        Ok(())
+        let changed = user::Entity::update(change).exec(&tx).await;
+        changed.map_err(failure)?;
+        if is_banned {
+            must_have_an_administrator(&tx).await?;
+            session::delete_of(&tx, id, None).await?;
+            one_time_link::delete_links_of(&tx, id).await?;
+        }
+        tx.commit().await.map_err(failure)
+    }
+
+    /// Gives a person another role.
+    ///
+    /// # Errors
+    /// `Conflict` for the last administrator who is not shut out.
+    pub async fn update_role(&self, id: UserId, to: Role) -> Result<()> {
+        let tx = self.write.begin().await.map_err(failure)?;
+        locks::accounts(&tx).await?;
+        let change = user::ActiveModel {
+            id: Set(id.0),
+            role: Set(to.as_str().into()),
+            ..Default::default()
+        };
+        let changed = user::Entity::update(change).exec(&tx).await;
+        changed.map_err(failure)?;
+        must_have_an_administrator(&tx).await?;
+        tx.commit().await.map_err(failure)
     }
 
     /// Everybody with an account, by name; at most `limit`.
@@ -160,27 +215,35 @@ impl Store {
         Ok(found.into_iter().map(record).collect())
     }
 
-    /// Replaces a password's hash.
-    pub async fn update_password(&self, id: UserId, password: &str) -> Result<()> {
-        let change = user::ActiveModel {
-            id: Set(id.0),
-            password: Set(password.into()),
-            ..Default::default()
+    /// Replaces a password's hash. In the same commit the person's links end, and their sessions, but for the one that
+    /// the store calls `kept`.
+    pub async fn update_password(
+        &self,
+        id: UserId,
+        password: &str,
+        kept: Option<&str>,
+    ) -> Result<()> {
+        let tx = self.write.begin().await.map_err(failure)?;
+        replace_password(&tx, id, password, kept).await?;
+        tx.commit().await.map_err(failure)
+    }
+
+    /// Whether `known` is still what somebody signs in by. It waits for a change that is being committed, so a session
+    /// that was stored before this says yes is found by whatever ends sessions afterwards.
+    pub async fn still_signs_in(&self, known: &Credentials) -> Result<bool> {
+        let lock = match self.is_shared() {
+            true => " FOR SHARE",
+            false => "",
         };
-        user::Entity::update(change)
-            .exec(&self.write)
-            .await
-            .map_err(failure)?;
-        Ok(())
+        let sql = format!("SELECT password, banned FROM users WHERE id = $1{lock}");
+        let row = StandingRow::find_by_statement(statement(&self.write, &sql, [known.id.0.into()]));
+        let row = row.one(&self.write).await.map_err(failure)?;
+        Ok(row.is_some_and(|row| row.password == known.password && !row.banned))
     }
 
     /// Changes what a person lets others see, from now on: how far everybody has read in their rooms is kept there.
     pub async fn update_privacy(&self, id: UserId, privacy: Privacy) -> Result<()> {
-        let tx = self
-            .write
-            .begin(Default::default())
-            .await
-            .map_err(failure)?;
+        let tx = self.write.begin().await.map_err(failure)?;
         locks::rooms_of(&tx, id).await?;
         let change = user::ActiveModel {
             id: Set(id.0),
@@ -256,6 +319,54 @@ impl Store {
     }
 }
 
+/// Refuses an account that was just inserted with this role, if `admission` is not enough for it.
+async fn admit(tx: &DatabaseTransaction, role: Role, admission: &Admission) -> Result<()> {
+    if role != Role::Administrator {
+        return match admission.others {
+            true => Ok(()),
+            false => Err(Error::Forbidden { words: CLOSED }),
+        };
+    }
+    if let Some(code) = &admission.first
+        && !one_time_link::is_setup_code(tx, code).await?
+    {
+        let words = "The first account takes the link that the program printed when it started.";
+        return Err(Error::Forbidden { words });
+    }
+    one_time_link::delete_setup_codes(tx).await
+}
+
+/// Refuses a change after which nobody could look after the chat.
+async fn must_have_an_administrator(tx: &DatabaseTransaction) -> Result<()> {
+    let left = user::Entity::find()
+        .filter(user::Column::Role.eq(Role::Administrator.as_str()))
+        .filter(user::Column::Banned.eq(false));
+    match left.count(tx).await.map_err(failure)? {
+        0 => Err(Error::Conflict {
+            words: "This is the last administrator. Give somebody else that role first.",
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// The row of the person comes first: who signs in meanwhile waits for it, see [`Store::still_signs_in`].
+pub(super) async fn replace_password(
+    tx: &DatabaseTransaction,
+    id: UserId,
+    password: &str,
+    kept: Option<&str>,
+) -> Result<()> {
+    let change = user::ActiveModel {
+        id: Set(id.0),
+        password: Set(password.into()),
+        ..Default::default()
+    };
+    let changed = user::Entity::update(change).exec(tx).await;
+    changed.map_err(failure)?;
+    session::delete_of(tx, id, kept).await?;
+    one_time_link::delete_links_of(tx, id).await
+}
+
 fn record(row: user::Model) -> User {
     User {
         person: Person {
@@ -273,9 +384,8 @@ fn record(row: user::Model) -> User {
 }
 
 fn role(text: &str) -> Role {
-    if text == "administrator" {
-        Role::Administrator
-    } else {
-        Role::Member
+    match text == Role::Administrator.as_str() {
+        true => Role::Administrator,
+        false => Role::Member,
     }
 }

@@ -1,4 +1,4 @@
-//! Signing up, in and out; the colours of the pages.
+//! Signing in and out; the colours of the pages.
 
 use cookie::{Cookie, SameSite, time::Duration};
 use poem::{
@@ -8,6 +8,7 @@ use poem::{
 };
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+use tower_sessions::Session;
 
 use super::{
     Site,
@@ -19,14 +20,16 @@ use super::{
     redirect,
 };
 use crate::{
-    config::Signup,
     domain::{
-        accounts::{SESSION_USER, Sessions},
+        accounts::{Credentials, SESSION_USER, Sessions},
         names,
     },
     error::Error,
     ids::{RoomId, UserId},
 };
+
+/// What is said after a new password was set by a link.
+const CHANGED: &str = "Your password was changed. Sign in with it.";
 
 /// A form that came back: what was typed, and what to say about it.
 #[derive(Debug, Default, Serialize)]
@@ -34,20 +37,13 @@ struct FormView<'a> {
     username: &'a str,
     next: &'a str,
     error: Option<&'static str>,
+    notice: Option<&'static str>,
 }
 
 #[derive(Serialize)]
 struct SignInPage<'a> {
     page: Page,
     form: &'a FormView<'a>,
-}
-
-#[derive(Serialize)]
-struct SignUpPage<'a> {
-    page: Page,
-    form: &'a FormView<'a>,
-    first: bool,
-    open: bool,
 }
 
 /// What the sign-in form sends.
@@ -63,22 +59,12 @@ impl Fields for SignIn {
     const LIMIT: usize = 8 * 1024;
 }
 
-/// What the sign-up form sends.
-#[derive(Deserialize)]
-pub struct SignUp {
-    username: String,
-    password: String,
-}
-
-impl Fields for SignUp {
-    const LIMIT: usize = 8 * 1024;
-}
-
-/// Where to go after signing in.
+/// Where to go after signing in; whether it follows a new password.
 #[derive(Deserialize)]
 pub struct Next {
     #[serde(default)]
     next: String,
+    changed: Option<String>,
 }
 
 #[handler]
@@ -92,6 +78,7 @@ pub async fn sign_in_page(
     }
     let form = FormView {
         next: local_path(&query.next),
+        notice: query.changed.map(|_| CHANGED),
         ..FormView::default()
     };
     Ok(sign_in_form(site, &look, &form))
@@ -107,26 +94,29 @@ pub async fn sign_in(
 ) -> Result<Response, Problem> {
     let folded = names::fold(&form.username);
     site.limits.sign_in(address, &folded).await?;
-    let Some(user) = site
-        .app
-        .chat
-        .sign_in(&form.username, &form.password)
-        .await?
-    else {
-        site.limits.wrong_password(address, &folded).await?;
-        let view = FormView {
-            username: &form.username,
-            next: local_path(&form.next),
-            error: Some(Problem::WrongPassword.words().1),
-        };
-        let mut answer = sign_in_form(site, &look, &view);
-        answer.set_status(StatusCode::UNPROCESSABLE_ENTITY);
-        return Ok(answer);
+    let chat = &site.app.chat;
+    let user = match chat.sign_in(&form.username, &form.password).await? {
+        Some(by) if enter(req, site, &by).await? => by.id,
+        _ => {
+            site.limits.wrong_password(address, &folded).await?;
+            return Ok(not_signed_in(site, &look, &form));
+        }
     };
-    enter(req, user.0).await?;
     let next = local_path(&form.next);
     let is_theirs = is_open_to(site, user, next).await?;
     Ok(redirect(if is_theirs { next } else { "/" }))
+}
+
+fn not_signed_in(site: &Site, look: &Look, form: &SignIn) -> Response {
+    let view = FormView {
+        username: &form.username,
+        next: local_path(&form.next),
+        error: Some(Problem::WrongPassword.words().1),
+        notice: None,
+    };
+    let mut answer = sign_in_form(site, look, &view);
+    answer.set_status(StatusCode::UNPROCESSABLE_ENTITY);
+    answer
 }
 
 /// Whether somebody may see this path: it may come from the page of whoever sat here before.
@@ -146,52 +136,12 @@ async fn is_open_to(site: &Site, user: UserId, path: &str) -> Result<bool, Error
 }
 
 #[handler]
-pub async fn sign_up_page(Data(site): Data<&Arc<Site>>, look: Look) -> Result<Response, Problem> {
-    sign_up_form(site, &look, &FormView::default()).await
-}
-
-#[handler]
-pub async fn sign_up(
-    req: &Request,
-    Data(site): Data<&Arc<Site>>,
-    address: ClientAddress,
-    look: Look,
-    Form(form): Form<SignUp>,
-) -> Result<Response, Problem> {
-    site.limits.sign_up(address).await?;
-    if site.app.config.signup == Signup::Closed && !site.app.chat.is_fresh().await? {
-        return Err(Error::Forbidden {
-            words: "Sign-up is closed here. Ask whoever runs this chat.",
-        }
-        .into());
-    }
-    let (words, status) = match site.app.chat.sign_up(&form.username, &form.password).await {
-        Ok(user) => {
-            enter(req, user.person.id.0).await?;
-            return Ok(redirect("/"));
-        }
-        Err(Error::Invalid { words, .. }) => (words, StatusCode::UNPROCESSABLE_ENTITY),
-        Err(Error::Conflict { words }) => (words, StatusCode::CONFLICT),
-        Err(err) => return Err(err.into()),
-    };
-    let view = FormView {
-        username: &form.username,
-        error: Some(words),
-        ..FormView::default()
-    };
-    let mut answer = sign_up_form(site, &look, &view).await?;
-    answer.set_status(status);
-    Ok(answer)
-}
-
-#[handler]
 pub async fn sign_out(
     req: &Request,
     Data(site): Data<&Arc<Site>>,
     user: Result<CurrentUser, poem::Error>,
 ) -> Result<Response, Problem> {
-    let failed = |err: tower_sessions::session::Error| Error::Unavailable(err.to_string());
-    extract::session(req)?.flush().await.map_err(failed)?;
+    extract::session(req)?.flush().await.map_err(not_kept)?;
     if let Ok(user) = user {
         site.signed_in.remove(&user.session());
         let session = Sessions::name(&user.session());
@@ -235,13 +185,31 @@ pub async fn set_theme(
     Ok(answer)
 }
 
+/// Signs somebody in, unless what they signed in by has ended meanwhile: a password that is changed, or an account that
+/// is closed, while it is being checked opens nothing.
+async fn enter(req: &Request, site: &Site, by: &Credentials) -> Result<bool, Problem> {
+    let session = bind(req, by.id).await?;
+    session.save().await.map_err(not_kept)?;
+    if site.app.chat.still_signs_in(by).await? {
+        return Ok(true);
+    }
+    session.flush().await.map_err(not_kept)?;
+    Ok(false)
+}
+
 /// Binds a fresh session id to this person: whoever knew the old id knows nothing.
-async fn enter(req: &Request, user: i64) -> Result<(), Problem> {
+pub(super) async fn bind(req: &Request, user: UserId) -> Result<&Session, Problem> {
     let session = extract::session(req)?;
-    let failed =
-        |err: tower_sessions::session::Error| Problem::from(Error::Unavailable(err.to_string()));
-    session.cycle_id().await.map_err(failed)?;
-    session.insert(SESSION_USER, user).await.map_err(failed)
+    session.cycle_id().await.map_err(not_kept)?;
+    session
+        .insert(SESSION_USER, user.0)
+        .await
+        .map_err(not_kept)?;
+    Ok(session)
+}
+
+fn not_kept(err: tower_sessions::session::Error) -> Problem {
+    Error::Unavailable(err.to_string()).into()
 }
 
 fn sign_in_form(site: &Site, look: &Look, form: &FormView<'_>) -> Response {
@@ -250,21 +218,6 @@ fn sign_in_form(site: &Site, look: &Look, form: &FormView<'_>) -> Response {
         site.templates
             .render("accounts/signin.html", SignInPage { page, form }),
     )
-}
-
-async fn sign_up_form(site: &Site, look: &Look, form: &FormView<'_>) -> Result<Response, Problem> {
-    let first = site.app.chat.is_fresh().await?;
-    let open = first || site.app.config.signup == Signup::Open;
-    let page = Page::anonymous(site, look, "Create an account · Tertulia".into());
-    Ok(html(site.templates.render(
-        "accounts/signup.html",
-        SignUpPage {
-            page,
-            form,
-            first,
-            open,
-        },
-    )))
 }
 
 /// `next` if it is a path of this site, else the lobby: never another host, another scheme or a broken header.

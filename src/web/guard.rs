@@ -132,7 +132,9 @@ pub fn is_origin_of(origin: &str, host: &str) -> bool {
 /// Gives an answer the baseline, its id, and the word on whether it may be kept.
 fn dress(site: &Site, headers: &mut HeaderMap, id: &str, is_asset: bool) {
     for (name, value) in BASELINE {
-        headers.insert(name, HeaderValue::from_static(value));
+        // A page may ask for less to be told of it, not for more.
+        let own = headers.entry(name);
+        own.or_insert(HeaderValue::from_static(value));
     }
     if site.https {
         headers.insert(

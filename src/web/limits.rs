@@ -42,6 +42,7 @@ pub struct Limits {
     signups: Limit<ClientAddress>,
     wrong_by_address: Guesses<ClientAddress>,
     wrong_by_name: Guesses<String>,
+    wrong_codes: Guesses<ClientAddress>,
 }
 
 impl Limits {
@@ -59,6 +60,7 @@ impl Limits {
             signups: Limit::new("signups", millis(30_000), 30),
             wrong_by_address: Guesses::new("wrong-by-address", WRONG_BY_ADDRESS),
             wrong_by_name: Guesses::new("wrong-by-name", WRONG_BY_NAME),
+            wrong_codes: Guesses::new("wrong-codes", WRONG_BY_ADDRESS),
         }
     }
 
@@ -124,6 +126,22 @@ impl Limits {
         self.wrong_by_name.note(redis, name.to_string()).await
     }
 
+    /// Whether this address may try a setup code, or a link for a new password.
+    pub async fn code(&self, address: ClientAddress) -> Result<()> {
+        match self.on {
+            true => self.wrong_codes.admit(self.redis.as_ref(), &address).await,
+            false => Ok(()),
+        }
+    }
+
+    /// Notes a wrong one; ten in three minutes are too many.
+    pub async fn wrong_code(&self, address: ClientAddress) -> Result<()> {
+        match self.on {
+            true => self.wrong_codes.note(self.redis.as_ref(), address).await,
+            false => Ok(()),
+        }
+    }
+
     /// Forgets who has long been quiet, so that memory stays bounded.
     pub fn forget_quiet(&self) {
         for limit in [
@@ -138,6 +156,7 @@ impl Limits {
         self.signups.here.retain_recent();
         self.wrong_by_address.limit.here.retain_recent();
         self.wrong_by_name.limit.here.retain_recent();
+        self.wrong_codes.limit.here.retain_recent();
     }
 
     async fn check<K: Hash + Eq + Clone + Display>(&self, limit: &Limit<K>, key: &K) -> Result<()> {

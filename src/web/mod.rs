@@ -37,12 +37,14 @@ mod live;
 mod markup;
 mod messages;
 mod page;
+mod password;
 mod people;
 mod presence;
 mod receipts;
 mod rooms;
 mod session;
 mod settings;
+mod signup;
 mod switcher;
 mod templates;
 mod views;
@@ -108,15 +110,13 @@ impl SignedIn {
 fn routes() -> Route {
     Route::new()
         .at("/", get(rooms::show_lobby))
-        .at(
-            "/signup",
-            get(accounts::sign_up_page).post(accounts::sign_up),
-        )
+        .at("/signup", get(signup::show).post(signup::sign_up))
         .at(
             "/signin",
             get(accounts::sign_in_page).post(accounts::sign_in),
         )
         .at("/signout", post(accounts::sign_out))
+        .at("/password", get(password::show).post(password::set))
         .at("/theme", post(accounts::set_theme))
         .at("/settings", get(settings::show).post(settings::set_privacy))
         .at("/settings/house", post(settings::set_house))

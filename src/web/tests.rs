@@ -21,6 +21,7 @@ use crate::{
     app::App,
     clock::{Clock, UnixMillis},
     config::Config,
+    domain::accounts::Admission,
     ids::{Rev, RoomId, Seq, UserId},
     realtime::{Event, News, Subscription, Wake},
     records::User,
@@ -81,18 +82,15 @@ async fn every_template_is_rendered_by_what_uses_it() {
     };
     let (get, post) = (Method::GET, Method::POST);
 
-    assert_eq!(
-        ada.ask(get.clone(), "/signup", false, "").await.status(),
-        StatusCode::OK
-    );
-    let signed_up = ada
-        .ask(
-            post.clone(),
-            "/signup",
-            false,
-            "username=ada&password=correct+horse",
-        )
-        .await;
+    let code = site.app.chat.make_setup_code().await.expect("a code");
+    let code = code.expect("nobody is here");
+    let link = format!("/signup?code={}", code.as_str());
+    for path in ["/signup", &link] {
+        let answer = ada.ask(get.clone(), path, false, "").await;
+        assert_eq!(answer.status(), StatusCode::OK, "{path}");
+    }
+    let form = format!("username=ada&password=correct+horse&code={}", code.as_str());
+    let signed_up = ada.ask(post.clone(), "/signup", false, &form).await;
     let cookie = signed_up.headers()[header::SET_COOKIE]
         .to_str()
         .expect("text")
@@ -137,6 +135,10 @@ async fn every_template_is_rendered_by_what_uses_it() {
             );
         }
     }
+    let link = site.app.chat.make_password_link(UserId(1)).await;
+    let link = format!("/password?code={}", link.expect("a link").as_str());
+    let answer = ada.ask(get, &link, false, "").await;
+    assert_eq!(answer.status(), StatusCode::OK);
     let muted = ada.ask(post, "/rooms/1/mute", true, "for=week").await;
     assert_eq!(muted.status(), StatusCode::OK);
     read_live(&site).await;
@@ -183,11 +185,13 @@ async fn read_live(site: &Arc<Site>) {
         labels[0].contains("Yesterday") && labels[1].contains("Yesterday"),
         "{labels:?}"
     );
-    let ben = chat.sign_up("ben", "correct horse").await;
+    let ben = chat.sign_up("ben", "correct horse", &Admission::FREE).await;
     let ben = ben.expect("an account");
     let (for_ada, for_ben) = (page_of(site, &ada), page_of(site, &ben));
     chat.create_room("Developers").await.expect("a room");
-    let carla = chat.sign_up("carla", "correct horse").await;
+    let carla = chat
+        .sign_up("carla", "correct horse", &Admission::FREE)
+        .await;
     carla.expect("an account");
     chat.mark_read(room, ben.person.id, Seq(3))
         .await
@@ -203,7 +207,9 @@ async fn read_live(site: &Arc<Site>) {
 /// Somebody comes while their chat with Ada is open before her.
 async fn read_presence(site: &Arc<Site>, ada: &User) {
     let chat = &site.app.chat;
-    let dora = chat.sign_up("dora", "correct horse").await;
+    let dora = chat
+        .sign_up("dora", "correct horse", &Admission::FREE)
+        .await;
     let dora = dora.expect("an account");
     let id = chat.open_direct(ada.person.id, "dora").await;
     let room = chat.room_for(ada.person.id, id.expect("their chat")).await;

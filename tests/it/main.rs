@@ -14,6 +14,7 @@ mod browser_ticks;
 mod cluster;
 mod crash;
 mod faults;
+mod first_account;
 mod history;
 mod info;
 mod live;

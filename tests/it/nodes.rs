@@ -10,6 +10,7 @@ use tempfile::TempDir;
 use tertulia::app::App;
 use tertulia::clock::UnixMillis;
 use tertulia::config::DatabaseUrl;
+use tertulia::domain::accounts::Admission;
 use tertulia::domain::body::MessageBody;
 use tertulia::domain::messages::Key;
 use tertulia::error::Error;
@@ -39,7 +40,7 @@ impl Nodes {
         let mut all = Vec::new();
         for n in 0..people {
             let name = format!("person{n}");
-            let user = nodes[n % 2].chat.sign_up(&name, PASSWORD);
+            let user = nodes[n % 2].chat.sign_up(&name, PASSWORD, &Admission::FREE);
             all.push(user.await.expect("the name is free").person);
         }
         Nodes {
@@ -250,7 +251,7 @@ async fn of_the_first_accounts_at_two_nodes_at_once_one_is_the_administrators() 
         let users = names.iter().enumerate().map(|(n, name)| {
             // The last two want the same name.
             let folded = if n == 7 { &names[6] } else { name };
-            stores[n % 2].insert_user(name, folded, "", UnixMillis(1))
+            stores[n % 2].insert_user((name, folded), "", &Admission::FREE, UnixMillis(1))
         });
         let users = join_all(users).await;
         let taken = users

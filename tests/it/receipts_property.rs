@@ -6,6 +6,7 @@ use std::path::Path;
 
 use tempfile::TempDir;
 use tertulia::app::App;
+use tertulia::domain::accounts::Admission;
 use tertulia::domain::body::MessageBody;
 use tertulia::domain::messages::Key;
 use tertulia::ids::{Seq, UserId};
@@ -42,7 +43,10 @@ async fn close(nodes: Vec<App>) {
 async fn town(app: &App) -> Vec<Person> {
     let mut people = Vec::new();
     for n in 0..10 {
-        let user = app.chat.sign_up(&format!("person{n}"), PASSWORD).await;
+        let user = app
+            .chat
+            .sign_up(&format!("person{n}"), PASSWORD, &Admission::FREE)
+            .await;
         people.push(user.expect("the name is free").person);
     }
     people

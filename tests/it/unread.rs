@@ -7,6 +7,7 @@ use reqwest::Method;
 use tertulia::app::App;
 use tertulia::clock::Clock;
 use tertulia::config::Config;
+use tertulia::domain::accounts::Admission;
 use tertulia::domain::body::MessageBody;
 use tertulia::domain::messages::Key;
 use tertulia::ids::Seq;
@@ -321,8 +322,14 @@ async fn a_mark_outlives_what_was_read_before_it() {
     let line = ["tertulia", "--data", folder];
     let app = App::open(Config::parse_from(line), Clock::fixed(NOON)).await;
     let chat = app.expect("the app opens").chat;
-    let ada = chat.sign_up("ada", "correct horse").await.expect("Ada");
-    let ben = chat.sign_up("ben", "correct horse").await.expect("Ben");
+    let ada = chat
+        .sign_up("ada", "correct horse", &Admission::FREE)
+        .await
+        .expect("Ada");
+    let ben = chat
+        .sign_up("ben", "correct horse", &Admission::FREE)
+        .await
+        .expect("Ben");
     let [ada, ben] = [ada, ben].map(|user| user.person);
     let room = chat.create_room("Tea House").await.expect("a room");
     let room = chat.room_for(ada.id, room).await.expect("it is hers");

@@ -27,7 +27,7 @@ export const freePort = () => new Promise(found => {
 /** Starts a server with these arguments (`demo` for a chat with people in it) and says where it listens. */
 export const serve = async (...args) => {
   const port = await freePort();
-  const server = spawn('cargo', [...RUN, ...args, '--log-level', 'warn', '--listen', `127.0.0.1:${port}`, '--data', directory()]);
+  const server = spawn('cargo', [...RUN, ...args, '--log-level', 'warn', '--setup-code', 'off', '--listen', `127.0.0.1:${port}`, '--data', directory()]);
   process.on('exit', () => server.kill());
   server.stderr.pipe(process.stderr);
   await new Promise((ready, failed) => {

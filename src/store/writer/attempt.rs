@@ -6,7 +6,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use sea_orm::{DatabaseTransaction, FromQueryResult, SqliteTransactionMode, TransactionOptions};
+use sea_orm::{DatabaseTransaction, FromQueryResult};
 use tokio::time::timeout;
 
 use super::{
@@ -96,12 +96,7 @@ async fn attempt(
     known: &floors::Known,
     writes: &[Write],
 ) -> Attempt<Prepared> {
-    let mode = (!store.is_shared()).then_some(SqliteTransactionMode::Immediate);
-    let options = TransactionOptions {
-        sqlite_transaction_mode: mode,
-        ..Default::default()
-    };
-    let tx = store.write.begin(options).await?;
+    let tx = store.write.begin().await?;
     let id = match store.is_shared() {
         true => lock_rooms(&tx, writes).await?,
         false => None,

@@ -289,11 +289,10 @@ impl Answer {
             "nosniff",
             "{what}: nosniff"
         );
-        assert_eq!(
-            self.header("referrer-policy"),
-            "same-origin",
-            "{what}: referrer"
-        );
+        // A page whose address holds a secret does not even tell this server.
+        let referrer = self.header("referrer-policy");
+        let is_told = ["same-origin", "strict-origin"].contains(&referrer);
+        assert!(is_told, "{what}: referrer {referrer}");
         assert_eq!(
             self.header("cross-origin-opener-policy"),
             "same-origin",

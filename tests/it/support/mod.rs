@@ -64,7 +64,7 @@ pub struct Town {
 }
 
 impl Town {
-    /// A new town without anybody in it and without rate limits.
+    /// A new town without anybody in it, without rate limits, whose first account takes no code.
     pub async fn start() -> Town {
         Town::with(&[]).await
     }
@@ -89,8 +89,10 @@ impl Town {
         let database = databases::flags(data.path(), flags).await;
         line.extend(database.iter().map(String::as_str));
         line.extend(flags);
-        if !flags.contains(&"--limits") {
-            line.extend(["--limits", "off"]);
+        for flag in ["--limits", "--setup-code"] {
+            if !flags.contains(&flag) {
+                line.extend([flag, "off"]);
+            }
         }
         let app = App::open(Config::parse_from(line), clock.clone())
             .await

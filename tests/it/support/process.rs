@@ -40,12 +40,40 @@ impl House {
         House::starts(&[], arguments).await
     }
 
+    /// Starts `tertulia` as an operator does: the first account takes the code in the printed link. No limits unless
+    /// they are among the flags.
+    pub async fn with_its_own_code(data: &Path, flags: &[&str]) -> House {
+        let folder = data.to_str().expect("a path in UTF-8");
+        let place = ["--listen", "127.0.0.1:0", "--data", folder];
+        let limits: &[&str] = match flags.contains(&"--limits") {
+            true => &[],
+            false => &["--limits", "off"],
+        };
+        let all = [&place, limits, flags].concat();
+        House::starts_with(&[], &all, &[]).await
+    }
+
+    /// The setup code in the link that it printed.
+    pub fn setup_code(&self) -> Option<String> {
+        let (_, code) = self.said.last()?.split_once("/signup?code=")?;
+        Some(code.split_whitespace().next()?.to_owned())
+    }
+
+    /// Without a setup code, unless one is among the arguments.
     async fn starts(under: &[&str], arguments: &[&str]) -> House {
+        let code: &[&str] = match arguments.contains(&"--setup-code") {
+            true => &[],
+            false => &["--setup-code", "off"],
+        };
+        House::starts_with(under, arguments, code).await
+    }
+
+    async fn starts_with(under: &[&str], arguments: &[&str], more: &[&str]) -> House {
         let data = arguments.iter().position(|word| *word == "--data");
         let data = data.expect("it is told where its data is");
         let database = databases::flags(Path::new(arguments[data + 1]), arguments).await;
         let database: Vec<_> = database.iter().map(String::as_str).collect();
-        let mut command = command_under(under, &[arguments, &database].concat());
+        let mut command = command_under(under, &[arguments, &database, more].concat());
         let (file, errors) = NamedTempFile::new()
             .expect("a file for its log")
             .into_parts();
@@ -71,6 +99,7 @@ impl House {
             .chars()
             .take_while(|c| !c.is_whitespace() && *c != '\u{1b}')
             .collect();
+        let url = url.split("/signup").next().unwrap_or_default();
         house.url = url.trim_end_matches(['/', '.', ',']).to_owned();
         house
     }

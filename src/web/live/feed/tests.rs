@@ -10,7 +10,7 @@ use crate::{
     app::App,
     clock::Clock,
     config::Config,
-    domain::accounts::SESSION_USER,
+    domain::accounts::{Admission, SESSION_USER},
     ids::{Seq, UserId},
     records::{Person, Privacy, Role, User},
     web::{
@@ -83,7 +83,7 @@ async fn a_quiet_page_gets_a_beat_every_twenty_seconds_and_leaves_when_the_serve
         .expect("a port");
     site.app
         .chat
-        .sign_up("ada", "correct horse")
+        .sign_up("ada", "correct horse", &Admission::FREE)
         .await
         .expect("an account");
     let opened = Feed::open(visit(&site).await).await;
