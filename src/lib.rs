@@ -4,11 +4,13 @@
 //! - [`store`]: where facts are kept. The only home of `sea_orm`. One writer commits everything that waits.
 //! - [`realtime`]: how news travels. Events, topics, the hub's bounded queues, the bus between processes.
 //! - [`domain`]: what a chat is: its rules. Acts on `store` and publishes through `realtime`.
+//! - [`listener`]: where connections come in: places, deadlines, HTTP framing made strict. Knows no routes and no `poem`.
 //! - [`web`]: how browsers see it. The only home of `poem` and `minijinja`.
 //! - [`config`], [`commands`], [`telemetry`], [`app`], [`demo`]: what the operator sets, what the program can do (a file
 //!   per command), what is logged, how it is put together, a chat to try it with.
 //!
-//! Directions: `web → domain → {store, realtime} → words`; `web` may also subscribe to `realtime`. `tests/it/tidy.rs` checks it.
+//! Directions: `web → domain → {store, realtime} → words`; `web` may also subscribe to `realtime`, and stands on `listener`.
+//! `tests/it/tidy.rs` checks it.
 //!
 //! # Invariants
 //! 1. A message is answered (its tick shows) only after its commit is on the disk.
@@ -51,6 +53,7 @@ pub mod demo;
 pub mod domain;
 pub mod error;
 pub mod ids;
+pub mod listener;
 pub mod realtime;
 pub mod records;
 pub mod store;

@@ -1,27 +1,14 @@
-//! The door: where connections come in, at most so many, each with a porter that keeps HTTP/1.1
-//! strict and slow clients short. What it must not know: routes, people, templates.
-//!
-//! hyper and poem have no deadline for heads and bodies, read some malformed requests in their own
-//! way, leave Nagle's algorithm on, and spin when the process runs out of descriptors.
-
-mod framing;
-mod guarded;
-mod porter;
+//! Accepting connections: one place each, and a pause after what fails.
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
-use poem::{
-    http::uri::Scheme,
-    listener::Acceptor,
-    web::{LocalAddr, RemoteAddr},
-};
 use tokio::{
     net::{TcpListener, TcpSocket, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore},
     time::{Instant, sleep},
 };
 
-pub use guarded::Guarded;
+use super::{GuardedStream, Limits};
 
 /// How many connections the system keeps for us until we accept them.
 const BACKLOG: u32 = 4096;
@@ -30,37 +17,9 @@ const PAUSE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_s
 /// How long accepting must go well before it counts as going well.
 const RECOVERY: Duration = Duration::from_secs(10);
 
-/// What the door allows.
-#[derive(Clone, Debug)]
-pub struct Limits {
-    /// Connections at once, live ones included. Later ones wait until one is free.
-    pub connections: usize,
-    /// The largest request body, in bytes.
-    pub body: u64,
-    /// The time for a head, from its first byte; for the first head from connecting.
-    pub head: Duration,
-    /// The time between requests in which neither side sends anything, and the time an answer may
-    /// wait for a client that does not read.
-    pub idle: Duration,
-    /// The time for a whole body.
-    pub receive: Duration,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Limits {
-            connections: 20_000,
-            body: 1024 * 1024,
-            head: Duration::from_secs(15),
-            idle: Duration::from_secs(75),
-            receive: Duration::from_secs(60),
-        }
-    }
-}
-
-/// A bound TCP port that poem can serve on.
-pub struct Door {
-    listener: TcpListener,
+/// A bound TCP port.
+pub struct Listener {
+    socket: TcpListener,
     local_addr: SocketAddr,
     limits: Arc<Limits>,
     places: Arc<Semaphore>,
@@ -68,12 +27,12 @@ pub struct Door {
     last_failure: Option<Instant>,
 }
 
-impl Door {
+impl Listener {
     /// Listens on an address (port 0: any free port), with the default limits.
     ///
     /// # Errors
     /// When the address is taken, not ours, or not allowed.
-    pub fn bind(addr: SocketAddr) -> io::Result<Door> {
+    pub fn bind(addr: SocketAddr) -> io::Result<Listener> {
         let socket = match addr {
             SocketAddr::V4(_) => TcpSocket::new_v4()?,
             SocketAddr::V6(_) => TcpSocket::new_v6()?,
@@ -83,9 +42,9 @@ impl Door {
         socket.bind(addr)?;
         let listener = socket.listen(BACKLOG)?;
         let limits = Limits::default();
-        Ok(Door {
+        Ok(Listener {
             local_addr: listener.local_addr()?,
-            listener,
+            socket: listener,
             places: Arc::new(Semaphore::new(limits.connections)),
             limits: Arc::new(limits),
             full: false,
@@ -96,15 +55,28 @@ impl Door {
     /// Sets other limits, for the connections to come.
     #[cfg(test)]
     #[must_use]
-    pub fn with_limits(mut self, limits: Limits) -> Door {
+    pub fn with_limits(mut self, limits: Limits) -> Listener {
         self.places = Arc::new(Semaphore::new(limits.connections));
         self.limits = Arc::new(limits);
         self
     }
 
-    /// Where the door is, with the port that the system chose.
+    /// Where it listens, with the port that the system chose.
     pub fn local_addr(&self) -> SocketAddr {
         self.local_addr
+    }
+
+    /// The next connection, once there is a place for it, and its peer. Never fails.
+    pub async fn accept(&mut self) -> (GuardedStream<TcpStream>, SocketAddr) {
+        let place = self.place().await;
+        let (stream, remote) = self.connection().await;
+        // Small frames must not wait for the acknowledgement of the one before. It fails only
+        // on a connection that is gone, which hyper will find out.
+        let _ = stream.set_nodelay(true);
+        (
+            GuardedStream::new(stream, self.limits.clone(), place),
+            remote,
+        )
     }
 
     /// Waits for a free place. Says when it has to, once until a sixteenth of all is free again.
@@ -128,7 +100,7 @@ impl Door {
     async fn connection(&mut self) -> (TcpStream, SocketAddr) {
         let mut pause = PAUSE.0;
         loop {
-            match self.listener.accept().await {
+            match self.socket.accept().await {
                 Ok(connection) => {
                     self.note_success();
                     return connection;
@@ -166,29 +138,6 @@ fn is_of_one_connection(error: &io::Error) -> bool {
     )
 }
 
-impl Acceptor for Door {
-    type Io = Guarded<TcpStream>;
-
-    fn local_addr(&self) -> Vec<LocalAddr> {
-        vec![LocalAddr(self.local_addr.into())]
-    }
-
-    /// Never fails: poem would call again at once, and nobody would hear of it.
-    async fn accept(&mut self) -> io::Result<(Self::Io, LocalAddr, RemoteAddr, Scheme)> {
-        let place = self.place().await;
-        let (stream, remote) = self.connection().await;
-        // Small frames must not wait for the acknowledgement of the one before. It fails only
-        // on a connection that is gone, which hyper will find out.
-        let _ = stream.set_nodelay(true);
-        Ok((
-            Guarded::new(stream, self.limits.clone(), place),
-            LocalAddr(self.local_addr.into()),
-            RemoteAddr(remote.into()),
-            Scheme::HTTP,
-        ))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use tokio::time::timeout;
@@ -202,15 +151,15 @@ mod tests {
             ..Limits::default()
         };
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
-        let mut door = Door::bind(any).unwrap().with_limits(limits);
+        let mut listener = Listener::bind(any).unwrap().with_limits(limits);
         let _clients = (
-            TcpStream::connect(door.local_addr()).await.unwrap(),
-            TcpStream::connect(door.local_addr()).await.unwrap(),
+            TcpStream::connect(listener.local_addr()).await.unwrap(),
+            TcpStream::connect(listener.local_addr()).await.unwrap(),
         );
-        let (first, ..) = door.accept().await.unwrap();
-        let early = timeout(Duration::from_millis(50), door.accept()).await;
+        let (first, _) = listener.accept().await;
+        let early = timeout(Duration::from_millis(50), listener.accept()).await;
         assert!(early.is_err(), "there was one place");
         drop(first);
-        door.accept().await.unwrap();
+        listener.accept().await;
     }
 }

@@ -1,5 +1,5 @@
 //! Which of a connection's bytes hyper may see, and how long the client may take to send them:
-//! the state machine inside [`Guarded`](super::guarded::Guarded). It holds what has arrived and
+//! the state machine inside [`GuardedStream`](super::guarded_stream::GuardedStream). It holds what has arrived and
 //! keeps the time; it must not know the stream itself.
 
 use std::{io, pin::Pin, sync::Arc, task::Context, time::Duration};
@@ -12,11 +12,12 @@ use tokio::{
 
 use super::{
     Limits,
-    framing::{Next, Refusal, Scan, inspect},
+    rejection::Rejection,
+    request_head::{Next, Scan, inspect},
 };
 
-/// The porter of one connection, from its first byte to its last or to another protocol.
-pub struct Porter {
+/// What guards one connection, from its first byte to its last or to another protocol.
+pub struct Gate {
     limits: Arc<Limits>,
     phase: Phase,
     /// What has arrived and was not handed on.
@@ -39,10 +40,10 @@ enum Phase {
     Body(u64),
     /// After a request to upgrade: the status of the answer decides.
     Upgrading,
-    /// After a 101: what is held goes on, then the porter can go.
+    /// After a 101: what is held goes on, then the gate stands open.
     Upgraded,
     /// After a head that is not handed on. `heard`: the requests before it are answered.
-    Refused { refusal: Refusal, heard: bool },
+    Rejected { rejection: Rejection, heard: bool },
 }
 
 /// What the reader gets.
@@ -55,14 +56,14 @@ pub enum Step {
     Wait,
     /// The end of the stream.
     End,
-    /// The stream itself, from here on without a porter.
+    /// The stream itself, from here on without its gate.
     Leave,
 }
 
-impl Porter {
+impl Gate {
     /// Starts the clock of a connection that has just been accepted.
     pub fn new(limits: Arc<Limits>) -> Self {
-        Porter {
+        Gate {
             phase: Phase::FirstHead,
             held: BytesMut::new(),
             cleared: 0,
@@ -81,7 +82,7 @@ impl Porter {
                 Phase::FirstHead | Phase::Head => match self.judge_head() {
                     Ok(true) => {}
                     Ok(false) => return Step::Receive,
-                    Err(refusal) => self.refuse(refusal),
+                    Err(rejection) => self.reject(rejection),
                 },
                 Phase::Body(_) if self.held.is_empty() => return Step::Receive,
                 Phase::Body(left) => {
@@ -95,7 +96,7 @@ impl Porter {
                 Phase::Upgrading if self.held.is_empty() => return Step::Receive,
                 Phase::Upgrading => return Step::Wait,
                 Phase::Upgraded => return Step::Leave,
-                Phase::Refused { heard, .. } => {
+                Phase::Rejected { heard, .. } => {
                     *heard = true;
                     return Step::End;
                 }
@@ -112,7 +113,7 @@ impl Porter {
     }
 
     /// Clears a head that is complete and may pass; false when it is not complete.
-    fn judge_head(&mut self) -> Result<bool, Refusal> {
+    fn judge_head(&mut self) -> Result<bool, Rejection> {
         let Some(end) = self.scan.advance(&self.held)? else {
             return Ok(false);
         };
@@ -141,14 +142,14 @@ impl Porter {
 
     /// Instead of the head hyper gets an empty line, which it skips. When it comes back for more
     /// it is through with the requests before; then it is told that the stream has ended, it
-    /// shuts its side, and the refusal is written there: behind the other answers, in one place.
-    fn refuse(&mut self, refusal: Refusal) {
-        tracing::debug!(?refusal, "request refused");
+    /// shuts its side, and the rejection is written there: behind the other answers, in one place.
+    fn reject(&mut self, rejection: Rejection) {
+        tracing::debug!(?rejection, "request rejected");
         self.held = BytesMut::from("\r\n");
         self.cleared = self.held.len();
         self.enter(
-            Phase::Refused {
-                refusal,
+            Phase::Rejected {
+                rejection,
                 heard: false,
             },
             self.limits.idle,
@@ -169,7 +170,7 @@ impl Porter {
     }
 
     /// Sees bytes of an answer go out. The first ones after a request to upgrade are its status
-    /// line: nothing that arrives is handed on before, or a client could be rid of its porter by asking.
+    /// line: nothing that arrives is handed on before, or a client could get past its gate by asking.
     pub fn sent(&mut self, bytes: &[u8], cx: &mut Context<'_>) {
         self.last_write = Instant::now();
         if !matches!(self.phase, Phase::Upgrading) {
@@ -198,7 +199,7 @@ impl Porter {
         let idle = match self.phase {
             Phase::Upgraded => return Ok(()),
             Phase::Head => self.held.len() == self.cleared,
-            Phase::Upgrading | Phase::Refused { .. } => true,
+            Phase::Upgrading | Phase::Rejected { .. } => true,
             Phase::FirstHead | Phase::Body(_) => false,
         };
         while self.timer.as_mut().poll(cx).is_ready() {
@@ -212,13 +213,13 @@ impl Porter {
     }
 
     /// What to say before the stream is shut, or None when it can simply be shut.
-    pub fn last_words(&self) -> Option<String> {
+    pub fn rejection(&self) -> Option<String> {
         match self.phase {
-            Phase::Refused {
-                refusal,
+            Phase::Rejected {
+                rejection,
                 heard: true,
-            } => Some(refusal.answer()),
-            Phase::Refused { .. } | Phase::Body(_) => Some(String::new()),
+            } => Some(rejection.answer()),
+            Phase::Rejected { .. } | Phase::Body(_) => Some(String::new()),
             _ => None,
         }
     }

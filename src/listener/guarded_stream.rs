@@ -1,4 +1,4 @@
-//! The stream that hyper reads from and writes to: the socket, with a [`Porter`] over what is
+//! The stream that hyper reads from and writes to: the socket, with a [`Gate`] over what is
 //! read until the connection speaks another protocol. It must not know what HTTP is.
 
 use std::{
@@ -19,47 +19,47 @@ use tokio::{
 
 use super::{
     Limits,
-    porter::{Porter, Step},
+    gate::{Gate, Step},
 };
 
 /// How much is read from the socket at once, on the stack, in bytes.
 const CHUNK: usize = 8 * 1024;
-/// How long the last words may take to go out, and then the client to stop sending.
+/// How long the rejection may take to go out, and then the client to stop sending.
 const LINGER: Duration = Duration::from_secs(2);
 
-/// A stream that a porter guards. Dropping it frees its place at the door.
-pub struct Guarded<S> {
+/// A stream that a gate guards. Dropping it frees its place.
+pub struct GuardedStream<S> {
     stream: S,
     mode: Mode,
     _place: OwnedSemaphorePermit,
 }
 
 enum Mode {
-    /// What is read passes the porter.
-    Guarded(Box<Porter>),
+    /// What is read passes the gate.
+    Guarded(Box<Gate>),
     /// Upgraded: nothing is held, counted or timed.
     Free,
     /// Nothing is read any more.
-    Parting(Box<Parting>),
+    Closing(Box<LingeringClose>),
 }
 
-struct Parting {
-    words: Bytes,
+struct LingeringClose {
+    answer: Bytes,
     shut: bool,
     timer: Pin<Box<Sleep>>,
 }
 
-impl<S> Guarded<S> {
+impl<S> GuardedStream<S> {
     /// Guards a stream that has just been accepted and took this place.
     pub fn new(stream: S, limits: Arc<Limits>, place: OwnedSemaphorePermit) -> Self {
-        Guarded {
+        GuardedStream {
             stream,
-            mode: Mode::Guarded(Box::new(Porter::new(limits))),
+            mode: Mode::Guarded(Box::new(Gate::new(limits))),
             _place: place,
         }
     }
 
-    /// Tells the porter what became of a write that began with these bytes. A write that has to
+    /// Tells the gate what became of a write that began with these bytes. A write that has to
     /// wait has a client that does not read: its time is limited too.
     fn written(
         &mut self,
@@ -67,13 +67,13 @@ impl<S> Guarded<S> {
         bytes: &[u8],
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<usize>> {
-        if let Mode::Guarded(porter) = &mut self.mode {
+        if let Mode::Guarded(gate) = &mut self.mode {
             match outcome {
-                Poll::Ready(Ok(_)) => porter.sent(bytes, cx),
-                Poll::Pending => porter.check_time(cx)?,
+                Poll::Ready(Ok(_)) => gate.sent(bytes, cx),
+                Poll::Pending => gate.check_time(cx)?,
                 Poll::Ready(Err(_)) => {}
             }
-            if porter.is_done() {
+            if gate.is_done() {
                 self.mode = Mode::Free;
             }
         }
@@ -81,7 +81,7 @@ impl<S> Guarded<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Guarded<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for GuardedStream<S> {
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -90,11 +90,11 @@ impl<S: AsyncRead + Unpin> AsyncRead for Guarded<S> {
         let this = self.get_mut();
         let stream = Pin::new(&mut this.stream);
         match &mut this.mode {
-            Mode::Guarded(porter) => match ready!(read_guarded(porter, stream, cx, buf))? {
+            Mode::Guarded(gate) => match ready!(read_guarded(gate, stream, cx, buf))? {
                 Step::Leave => this.mode = Mode::Free,
                 _ => return Poll::Ready(Ok(())),
             },
-            Mode::Parting(_) => return Poll::Ready(Ok(())),
+            Mode::Closing(_) => return Poll::Ready(Ok(())),
             Mode::Free => {}
         }
         Pin::new(&mut this.stream).poll_read(cx, buf)
@@ -103,16 +103,16 @@ impl<S: AsyncRead + Unpin> AsyncRead for Guarded<S> {
 
 /// Reads until there is something to hand on, or the stream ends.
 fn read_guarded<S: AsyncRead>(
-    porter: &mut Porter,
+    gate: &mut Gate,
     mut stream: Pin<&mut S>,
     cx: &mut Context<'_>,
     buf: &mut ReadBuf<'_>,
 ) -> Poll<io::Result<Step>> {
     loop {
-        let step = porter.advance(buf);
+        let step = gate.advance(buf);
         match step {
             Step::HandedOn | Step::End | Step::Leave => return Poll::Ready(Ok(step)),
-            Step::Receive | Step::Wait => porter.check_time(cx)?,
+            Step::Receive | Step::Wait => gate.check_time(cx)?,
         }
         if matches!(step, Step::Wait) {
             return Poll::Pending;
@@ -123,11 +123,11 @@ fn read_guarded<S: AsyncRead>(
         if chunk.filled().is_empty() {
             return Poll::Ready(Ok(Step::End));
         }
-        porter.receive(chunk.filled());
+        gate.receive(chunk.filled());
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for GuardedStream<S> {
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -162,31 +162,31 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
     /// answer (RFC 9112 section 9.6).
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        if let Mode::Guarded(porter) = &this.mode
-            && let Some(words) = porter.last_words()
+        if let Mode::Guarded(gate) = &this.mode
+            && let Some(answer) = gate.rejection()
         {
-            this.mode = Mode::Parting(Box::new(Parting {
-                words: words.into(),
+            this.mode = Mode::Closing(Box::new(LingeringClose {
+                answer: answer.into(),
                 shut: false,
                 timer: Box::pin(sleep(LINGER)),
             }));
         }
         let mut stream = Pin::new(&mut this.stream);
-        let Mode::Parting(parting) = &mut this.mode else {
+        let Mode::Closing(close) = &mut this.mode else {
             return stream.poll_shutdown(cx);
         };
-        if parting.timer.as_mut().poll(cx).is_ready() {
+        if close.timer.as_mut().poll(cx).is_ready() {
             return Poll::Ready(Ok(()));
         }
-        while parting.words.has_remaining() {
-            match ready!(stream.as_mut().poll_write(cx, &parting.words))? {
+        while close.answer.has_remaining() {
+            match ready!(stream.as_mut().poll_write(cx, &close.answer))? {
                 0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                written => parting.words.advance(written),
+                written => close.answer.advance(written),
             }
         }
-        if !parting.shut {
+        if !close.shut {
             ready!(stream.as_mut().poll_shutdown(cx))?;
-            parting.shut = true;
+            close.shut = true;
         }
         loop {
             let mut room = [MaybeUninit::uninit(); CHUNK];

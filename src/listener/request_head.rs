@@ -4,8 +4,9 @@
 //! made to see different ones (request smuggling, RFC 9112 section 11.2). Works on bytes alone:
 //! it must not know sockets, clocks or routes.
 
-use crate::web::headers::BASELINE;
-use poem::http::Uri;
+use http::Uri;
+
+use super::rejection::Rejection;
 
 /// The longest request line, in bytes.
 const REQUEST_LINE: usize = 8 * 1024;
@@ -23,57 +24,6 @@ pub enum Next {
     Upgrade,
 }
 
-/// Why a request gets no further than the door.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
-    /// Not HTTP/1.1, or of a form that others may read differently.
-    Malformed,
-    /// A body larger than allowed, or one that does not say how large it is.
-    BodyTooLarge,
-    /// A request line of more than 8 KiB.
-    TargetTooLong,
-    /// A compressed body.
-    Compressed,
-    /// A head of more than 32 KiB or 100 lines.
-    HeadTooLarge,
-}
-
-impl Refusal {
-    /// The whole answer, which ends the connection. It repeats nothing of the request. Its body is a fragment
-    /// of the same shape as `errors/_error.html`, because a form that htmx sent may be what was refused.
-    pub fn answer(self) -> String {
-        let (status, words) = match self {
-            Refusal::Malformed => ("400 Bad Request", "The server could not read this request."),
-            Refusal::BodyTooLarge => (
-                "413 Content Too Large",
-                "That is more than this server takes at once.",
-            ),
-            Refusal::TargetTooLong => ("414 URI Too Long", "This address is too long."),
-            Refusal::Compressed => (
-                "415 Unsupported Media Type",
-                "The server does not read this kind of content.",
-            ),
-            Refusal::HeadTooLarge => (
-                "431 Request Header Fields Too Large",
-                "This request has too many headers. Deleting this site's cookies may help.",
-            ),
-        };
-        let body = format!(
-            "<p class=\"error\" data-error=\"{}\">{words}</p>",
-            &status[..3]
-        );
-        let baseline: String = BASELINE
-            .iter()
-            .map(|(name, value)| format!("{name}: {value}\r\n"))
-            .collect();
-        format!(
-            "HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: {}\r\n\
-             content-type: text/html; charset=utf-8\r\ncache-control: no-store\r\n{baseline}\r\n{body}",
-            body.len()
-        )
-    }
-}
-
 /// Looks for the end of a head while it arrives, each byte once.
 #[derive(Debug, Default)]
 pub struct Scan {
@@ -89,14 +39,14 @@ impl Scan {
     /// # Errors
     /// A control byte, a line end other than CRLF, or a size over the limits: as soon as it is
     /// seen, so that a TLS client gets its answer at once and nobody fills the memory.
-    pub fn advance(&mut self, bytes: &[u8]) -> Result<Option<usize>, Refusal> {
+    pub fn advance(&mut self, bytes: &[u8]) -> Result<Option<usize>, Rejection> {
         while let Some(&byte) = bytes.get(self.seen) {
             let at = self.seen;
             let after_cr = at > 0 && bytes[at - 1] == b'\r';
             match byte {
                 b'\n' if after_cr && at == self.line + 1 => {
                     return if self.lines == 0 {
-                        Err(Refusal::Malformed)
+                        Err(Rejection::Malformed)
                     } else {
                         Ok(Some(at + 1))
                     };
@@ -105,17 +55,17 @@ impl Scan {
                     self.lines += 1;
                     self.line = at + 1;
                 }
-                _ if after_cr => return Err(Refusal::Malformed),
+                _ if after_cr => return Err(Rejection::Malformed),
                 b'\r' | b'\t' | b' '..=b'~' | 0x80.. => {}
-                _ => return Err(Refusal::Malformed),
+                _ => return Err(Rejection::Malformed),
             }
             if self.lines == 0 && at >= REQUEST_LINE {
-                return Err(Refusal::TargetTooLong);
+                return Err(Rejection::TargetTooLong);
             }
             // The request line is one more, and the line that has just begun may be the empty one.
             let begun = self.lines > HEADER_LINES && at > self.line + 1;
             if begun || at >= HEAD {
-                return Err(Refusal::HeadTooLarge);
+                return Err(Rejection::HeadTooLarge);
             }
             self.seen += 1;
         }
@@ -126,8 +76,8 @@ impl Scan {
 /// Judges a whole head, as [`Scan`] found it. What passes, hyper reads the same way.
 ///
 /// # Errors
-/// See [`Refusal`]; `body_limit` is in bytes.
-pub fn inspect(head: &[u8], body_limit: u64) -> Result<Next, Refusal> {
+/// See [`Rejection`]; `body_limit` is in bytes.
+pub fn inspect(head: &[u8], body_limit: u64) -> Result<Next, Rejection> {
     let mut lines = head
         .split(|&byte| byte == b'\n')
         .map(|line| line.strip_suffix(b"\r").unwrap_or(line))
@@ -144,7 +94,7 @@ pub fn inspect(head: &[u8], body_limit: u64) -> Result<Next, Refusal> {
             once(&mut length, value)?;
         } else if name.eq_ignore_ascii_case(b"transfer-encoding") {
             if chunked || !value.eq_ignore_ascii_case(b"chunked") {
-                return Err(Refusal::Malformed);
+                return Err(Rejection::Malformed);
             }
             chunked = true;
         } else if name.eq_ignore_ascii_case(b"connection") {
@@ -159,15 +109,15 @@ pub fn inspect(head: &[u8], body_limit: u64) -> Result<Next, Refusal> {
     }
 
     if (http_1_1 && host.is_none()) || (chunked && length.is_some()) {
-        return Err(Refusal::Malformed);
+        return Err(Rejection::Malformed);
     }
     let length = length.map_or(Ok(0), content_length)?;
     // Browsers always say how long a body is.
     if chunked || length > body_limit {
-        return Err(Refusal::BodyTooLarge);
+        return Err(Rejection::BodyTooLarge);
     }
     if compressed {
-        return Err(Refusal::Compressed);
+        return Err(Rejection::Compressed);
     }
     if http_1_1 && upgrade && connection_upgrade && length == 0 {
         return Ok(Next::Upgrade);
@@ -176,49 +126,49 @@ pub fn inspect(head: &[u8], body_limit: u64) -> Result<Next, Refusal> {
 }
 
 /// Whether a request line says HTTP/1.1, not HTTP/1.0; other versions and forms are refused.
-fn is_http_1_1(line: &[u8]) -> Result<bool, Refusal> {
+fn is_http_1_1(line: &[u8]) -> Result<bool, Rejection> {
     let mut words = line.split(|&byte| byte == b' ');
     let (Some(method), Some(target), Some(version), None) =
         (words.next(), words.next(), words.next(), words.next())
     else {
-        return Err(Refusal::Malformed);
+        return Err(Rejection::Malformed);
     };
     let printable = target.iter().all(u8::is_ascii_graphic);
     if !is_token(method) || !printable || Uri::try_from(target).is_err() {
-        return Err(Refusal::Malformed);
+        return Err(Rejection::Malformed);
     }
     match version {
         b"HTTP/1.1" => Ok(true),
         b"HTTP/1.0" => Ok(false),
-        _ => Err(Refusal::Malformed),
+        _ => Err(Rejection::Malformed),
     }
 }
 
 /// Name and value of a header line. A folded line begins with a space, which no name does.
-fn field(line: &[u8]) -> Result<(&[u8], &[u8]), Refusal> {
+fn field(line: &[u8]) -> Result<(&[u8], &[u8]), Rejection> {
     let colon = line.iter().position(|&byte| byte == b':');
-    let (name, value) = line.split_at(colon.ok_or(Refusal::Malformed)?);
+    let (name, value) = line.split_at(colon.ok_or(Rejection::Malformed)?);
     if !is_token(name) {
-        return Err(Refusal::Malformed);
+        return Err(Rejection::Malformed);
     }
     Ok((name, value[1..].trim_ascii()))
 }
 
 /// Keeps the value of a header that may stand in a head only once.
-fn once<'a>(slot: &mut Option<&'a [u8]>, value: &'a [u8]) -> Result<(), Refusal> {
+fn once<'a>(slot: &mut Option<&'a [u8]>, value: &'a [u8]) -> Result<(), Rejection> {
     match slot.replace(value) {
         None => Ok(()),
-        Some(_) => Err(Refusal::Malformed),
+        Some(_) => Err(Rejection::Malformed),
     }
 }
 
 /// Digits only: no sign, no list, no spaces between.
-fn content_length(value: &[u8]) -> Result<u64, Refusal> {
+fn content_length(value: &[u8]) -> Result<u64, Rejection> {
     if value.is_empty() || !value.iter().all(u8::is_ascii_digit) {
-        return Err(Refusal::Malformed);
+        return Err(Rejection::Malformed);
     }
-    let digits = str::from_utf8(value).map_err(|_| Refusal::Malformed)?;
-    digits.parse().map_err(|_| Refusal::BodyTooLarge)
+    let digits = str::from_utf8(value).map_err(|_| Rejection::Malformed)?;
+    digits.parse().map_err(|_| Rejection::BodyTooLarge)
 }
 
 /// A token as RFC 9110 section 5.6.2 has it: what methods and header names consist of.

@@ -15,9 +15,8 @@ use super::{
     Site,
     error::{self, Problem},
     extract::Wants,
-    headers::BASELINE,
 };
-use crate::error::Error;
+use crate::{error::Error, listener::BASELINE};
 
 /// Guards everything behind it.
 pub struct Guard(pub Arc<Site>);

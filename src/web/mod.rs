@@ -18,19 +18,19 @@ use crate::{
     app::{App, StartError},
     config::PublicUrl,
     ids::UserId,
+    listener::Listener,
     records::User,
 };
 
+mod acceptor;
 mod accounts;
 mod admin;
 mod assets;
-mod door;
 mod error;
 mod extract;
 mod forms;
 mod guard;
 mod gzip;
-mod headers;
 mod health;
 mod limits;
 mod live;
@@ -50,7 +50,7 @@ mod templates;
 mod views;
 mod zone;
 
-use door::Door;
+use acceptor::Acceptor;
 use limits::Limits;
 use live::Connections;
 use templates::Templates;
@@ -165,7 +165,7 @@ fn routes() -> Route {
 /// A server that has its address and answers once it runs.
 pub struct Server {
     site: Arc<Site>,
-    door: Door,
+    listener: Listener,
     url: String,
 }
 
@@ -176,12 +176,12 @@ impl Server {
     /// A sentence for the operator when the address cannot be had.
     pub async fn bind(app: App) -> Result<Self, StartError> {
         let listen = app.config.listen;
-        let door = Door::bind(listen).map_err(|err| {
+        let listener = Listener::bind(listen).map_err(|err| {
             StartError(format!(
                 "cannot listen on {listen}: {err}; choose another with --listen"
             ))
         })?;
-        let addr = door.local_addr();
+        let addr = listener.local_addr();
         let url = app
             .config
             .public_url
@@ -200,7 +200,11 @@ impl Server {
                 .is_some_and(|public| public.https),
             app,
         });
-        Ok(Self { site, door, url })
+        Ok(Self {
+            site,
+            listener,
+            url,
+        })
     }
 
     /// The address to open in a browser.
@@ -215,13 +219,13 @@ impl Server {
     /// # Errors
     /// When the network fails as a whole.
     pub async fn run(self, stop: CancellationToken) -> io::Result<()> {
-        let Self { site, door, .. } = self;
+        let Self { site, listener, .. } = self;
         site.app.tasks.spawn(forget_quiet(site.clone()));
         site.app.tasks.spawn(prepare(site.clone()));
         site.app.tasks.spawn(admin::keep_samples(site.clone()));
         site.app.tasks.spawn(admin::answer_neighbours(site.clone()));
         let drained = drain(site.clone(), stop);
-        let server = poem::Server::new_with_acceptor(door);
+        let server = poem::Server::new_with_acceptor(Acceptor(listener));
         let served = server
             .run_with_graceful_shutdown(endpoint(&site), drained, Some(LAST_ANSWERS))
             .await;

@@ -1,6 +1,6 @@
 //! What arrives at the socket before it is a request: framing, sizes, order, and that each
 //! connection ends as it should. Raw bytes in, raw bytes out; deadlines are tested with paused
-//! time at the door itself.
+//! time at the listener itself.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -229,7 +229,7 @@ async fn a_connection_serves_one_request_after_another_byte_by_byte() {
 }
 
 #[tokio::test]
-async fn asking_for_another_protocol_does_not_send_the_porter_away() {
+async fn asking_for_another_protocol_does_not_open_the_gate_for_good() {
     let town = Town::start().await;
     let health = health(town.addr());
     let upgrade = "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: \r\n";

@@ -12,29 +12,29 @@ const LIVE: &[u8] =
 const POST: &[u8] = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n";
 
 /// A client, and its connection as hyper sees it. Between them fit 1,000 bytes.
-fn pair() -> (DuplexStream, Guarded<DuplexStream>) {
+fn pair() -> (DuplexStream, GuardedStream<DuplexStream>) {
     let (client, server) = duplex(1000);
     let place = Arc::new(Semaphore::new(1))
         .try_acquire_owned()
         .expect("one is free");
-    (client, Guarded::new(server, Arc::default(), place))
+    (client, GuardedStream::new(server, Arc::default(), place))
 }
 
-async fn read(server: &mut Guarded<DuplexStream>, size: usize) -> Vec<u8> {
+async fn read(server: &mut GuardedStream<DuplexStream>, size: usize) -> Vec<u8> {
     let mut bytes = vec![0; size];
     server.read_exact(&mut bytes).await.unwrap();
     bytes
 }
 
 /// Seconds until reading fails with a timeout.
-async fn seconds_until_timeout(server: &mut Guarded<DuplexStream>) -> u64 {
+async fn seconds_until_timeout(server: &mut GuardedStream<DuplexStream>) -> u64 {
     let start = Instant::now();
     let error = server.read_u8().await.unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::TimedOut);
     start.elapsed().as_secs()
 }
 
-async fn says_nothing(server: &mut Guarded<DuplexStream>) {
+async fn says_nothing(server: &mut GuardedStream<DuplexStream>) {
     let silence = timeout(Duration::from_millis(10), server.read_u8()).await;
     assert!(silence.is_err(), "{silence:?}");
 }
@@ -128,7 +128,7 @@ async fn an_answer_that_nobody_reads_ends_after_75_seconds() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_upgraded_connection_has_no_deadline_and_no_porter() {
+async fn an_upgraded_connection_has_no_deadline_and_no_gate() {
     let (mut client, mut server) = pair();
     client.write_all(LIVE).await.unwrap();
     client.write_all(b"\x81\0").await.unwrap();
@@ -147,7 +147,7 @@ async fn an_upgraded_connection_has_no_deadline_and_no_porter() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn asking_for_an_upgrade_does_not_send_the_porter_away() {
+async fn asking_for_an_upgrade_does_not_open_the_gate_for_good() {
     let (mut client, mut server) = pair();
     client.write_all(LIVE).await.unwrap();
     client.write_all(b"\0\0\0").await.unwrap();
@@ -198,7 +198,7 @@ async fn pipelined_requests_are_counted_exactly() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refusal_is_written_when_the_stream_is_shut_and_waits_for_a_moment() {
+async fn a_rejection_is_written_when_the_stream_is_shut_and_waits_for_a_moment() {
     let (mut client, mut server) = pair();
     client.write_all(b"GET /\n").await.unwrap();
     let mut seen = Vec::new();

@@ -1,9 +1,11 @@
-use super::Refusal::{BodyTooLarge, Compressed, HeadTooLarge, Malformed, TargetTooLong};
 use super::*;
+use crate::listener::rejection::Rejection::{
+    BodyTooLarge, Compressed, HeadTooLarge, Malformed, TargetTooLong,
+};
 
 const LIMIT: u64 = 1000;
 
-fn judge(bytes: &[u8]) -> Result<Option<Next>, Refusal> {
+fn judge(bytes: &[u8]) -> Result<Option<Next>, Rejection> {
     match Scan::default().advance(bytes)? {
         Some(end) => inspect(&bytes[..end], LIMIT).map(Some),
         None => Ok(None),
@@ -11,7 +13,7 @@ fn judge(bytes: &[u8]) -> Result<Option<Next>, Refusal> {
 }
 
 /// A POST to this house with these header lines.
-fn post(fields: &str) -> Result<Option<Next>, Refusal> {
+fn post(fields: &str) -> Result<Option<Next>, Rejection> {
     judge(format!("POST / HTTP/1.1\r\nHost: x\r\n{fields}\r\n").as_bytes())
 }
 
@@ -95,7 +97,7 @@ fn malformed_heads_are_refused() {
 
 #[test]
 fn a_body_must_have_one_plain_length() {
-    for (fields, refusal) in [
+    for (fields, rejection) in [
         ("Content-Length: 5\r\nContent-Length: 5\r\n", Malformed),
         ("Content-Length: 5\r\nContent-Length: 6\r\n", Malformed),
         ("Content-Length: 5, 5\r\n", Malformed),
@@ -129,7 +131,7 @@ fn a_body_must_have_one_plain_length() {
             Compressed,
         ),
     ] {
-        assert_eq!(post(fields), Err(refusal), "{fields:?}");
+        assert_eq!(post(fields), Err(rejection), "{fields:?}");
     }
 }
 

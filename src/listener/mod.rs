@@ -1,0 +1,18 @@
+//! Where connections come in: at most so many, each behind a gate that keeps HTTP/1.1 strict and slow clients short.
+//! What it must not know: routes, people, templates, and who serves the requests.
+//!
+//! hyper and poem have no deadline for heads and bodies, read some malformed requests in their own way, leave Nagle's
+//! algorithm on, and spin when the process runs out of descriptors.
+
+mod accept;
+mod baseline;
+mod gate;
+mod guarded_stream;
+mod limits;
+mod rejection;
+mod request_head;
+
+pub use accept::Listener;
+pub use baseline::BASELINE;
+pub use guarded_stream::GuardedStream;
+pub use limits::Limits;
