@@ -116,7 +116,7 @@ async fn join(
     let house = store.house().await;
     let house = house.map_err(|err| StartError(format!("cannot read the database: {err}")))?;
     let node = NodeId(format!("{}-{:08x}", host_name(), rand::random::<u32>()).into());
-    Redis::new(&config.redis, (node, house), Hub::joined()).map_err(StartError)
+    Redis::new(&config.redis_urls(), (node, house), Hub::joined()).map_err(StartError)
 }
 
 /// What this machine calls itself, for people to recognise it.

@@ -6,8 +6,8 @@
 //! - [`domain`]: what a chat is: its rules. Acts on `store` and publishes through `realtime`.
 //! - [`listener`]: where connections come in: places, deadlines, HTTP framing made strict. Knows no routes and no `poem`.
 //! - [`web`]: how browsers see it. The only home of `poem` and `minijinja`.
-//! - [`config`], [`commands`], [`telemetry`], [`app`], [`demo`]: what the operator sets, what the program can do (a file
-//!   per command), what is logged, how it is put together, a chat to try it with.
+//! - [`config`], [`commands`], [`telemetry`], [`app`], [`demo`], [`version`]: what the operator sets, what the program can
+//!   do (a file per command), what is logged, how it is put together, a chat to try it with, which build it is.
 //!
 //! Directions: `web → domain → {store, realtime} → words`; `web` may also subscribe to `realtime`, and stands on `listener`.
 //! `tests/it/tidy.rs` checks it.
@@ -58,4 +58,5 @@ pub mod realtime;
 pub mod records;
 pub mod store;
 pub mod telemetry;
+pub mod version;
 pub mod web;

@@ -7,9 +7,14 @@ use tertulia::{
     app::StartError,
     commands::{Cli, Command, moving, serve::serve},
     demo, telemetry,
+    version::VERSION,
 };
 
+/// The commit, from the last line of git's log of `HEAD` (`OLD NEW …`), or of a file in that form; zeros where there is none.
+static COMMIT: [u8; 12] = newest(include_bytes!(env!("TERTULIA_HEAD_LOG")));
+
 fn main() -> ExitCode {
+    tell_commit();
     let cli = Cli::parse();
     match cli.command.unwrap_or(Command::Serve(cli.config)) {
         Command::Serve(config) => {
@@ -44,4 +49,34 @@ fn run(work: impl Future<Output = Result<(), StartError>>) -> ExitCode {
 fn refuse(words: &str) -> ExitCode {
     eprintln!("tertulia: {words}");
     ExitCode::FAILURE
+}
+
+fn tell_commit() {
+    let commit = String::from_utf8_lossy(&COMMIT);
+    let commit = commit.trim_end_matches('\0');
+    let is_changed =
+        option_env!("TERTULIA_CHANGED_FROM").is_some_and(|from| from.starts_with(commit));
+    match commit {
+        "" => {}
+        _ if is_changed => VERSION.is_of_commit(&format!("{commit}+changes")),
+        _ => VERSION.is_of_commit(commit),
+    }
+}
+
+/// The first letters of the second word of the last line. At compile time, so that the rest of the log stays outside.
+const fn newest(log: &[u8]) -> [u8; 12] {
+    let mut commit = [0; 12];
+    let mut start = log.len().saturating_sub(1);
+    while start > 0 && log[start - 1] != b'\n' {
+        start -= 1;
+    }
+    while start < log.len() && log[start] != b' ' {
+        start += 1;
+    }
+    let mut at = 0;
+    while at < commit.len() && start + 1 + at < log.len() && log[start + 1 + at] > b' ' {
+        commit[at] = log[start + 1 + at];
+        at += 1;
+    }
+    commit
 }

@@ -2,14 +2,14 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::config::Config;
+use crate::{config::Config, version::VERSION};
 
 pub mod moving;
 pub mod serve;
 
 /// Tertulia: a self-hosted chat that loses nothing. Without a command it serves.
 #[derive(Debug, Parser)]
-#[command(name = "tertulia", version)]
+#[command(name = "tertulia", version = VERSION.as_str())]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]

@@ -35,6 +35,7 @@ impl FromStr for DatabaseUrl {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
+        let text = &*super::text_or_file(text)?;
         let file = text
             .strip_prefix("sqlite://")
             .or_else(|| text.strip_prefix("sqlite:"));

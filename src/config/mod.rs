@@ -8,19 +8,23 @@ use std::{
 
 use clap::{Parser, ValueEnum};
 
+use crate::version::VERSION;
+
 mod database_url;
 mod log;
 mod public_url;
+mod secret;
 mod setup_code;
 
 pub use database_url::DatabaseUrl;
 pub use log::{LogConfig, LogFormat};
 pub use public_url::PublicUrl;
+pub use secret::text_or_file;
 pub use setup_code::SetupCode;
 
-/// Everything that can be set.
+/// Everything that can be set. What may hold a password may also be `@FILE`, and stands in that file.
 #[derive(Debug, Clone, Parser)]
-#[command(name = "tertulia", version)]
+#[command(name = "tertulia", version = VERSION.as_str())]
 pub struct Config {
     /// Address and port to listen on (port 0 takes a free one)
     #[arg(long, env = "TERTULIA_LISTEN", default_value = "127.0.0.1:8000", value_name = "ADDRESS:PORT", value_parser = listen)]
@@ -111,6 +115,12 @@ impl Config {
             .clone()
             .unwrap_or_else(|| DatabaseUrl::Sqlite(self.data_dir().join("tertulia.db")))
     }
+
+    /// The addresses of Redis, each by itself: a file may hold several.
+    pub fn redis_urls(&self) -> Vec<String> {
+        let urls = self.redis.iter().flat_map(|urls| urls.split(','));
+        urls.map(|url| url.trim().to_owned()).collect()
+    }
 }
 
 fn listen(text: &str) -> Result<SocketAddr, String> {
@@ -119,17 +129,19 @@ fn listen(text: &str) -> Result<SocketAddr, String> {
 }
 
 fn token(text: &str) -> Result<String, String> {
+    let text = text_or_file(text)?;
     let plain = text.bytes().all(|byte| byte.is_ascii_graphic());
     if text.len() >= 16 && plain {
-        Ok(text.into())
+        Ok(text)
     } else {
         Err("write 16 or more letters, digits and signs, without spaces".into())
     }
 }
 
 fn redis(text: &str) -> Result<String, String> {
+    let text = text_or_file(text)?;
     if text.starts_with("redis://") || text.starts_with("rediss://") {
-        Ok(text.into())
+        Ok(text)
     } else {
         Err("write redis://HOST:PORT, or rediss://HOST:PORT for TLS".into())
     }

@@ -67,6 +67,50 @@ async fn a_port_that_is_taken_is_refused_with_a_sentence() {
 }
 
 #[tokio::test]
+async fn the_version_names_the_commit() {
+    let run = outcome_of(&["--version"]).await;
+    let said = String::from_utf8_lossy(&run.stdout).into_owned();
+    let version = concat!("tertulia ", env!("CARGO_PKG_VERSION"));
+    let here = env!("CARGO_MANIFEST_DIR");
+    let git = std::process::Command::new("git")
+        .args(["-C", here, "log", "--max-count=1", "--format=%H"])
+        .output();
+    let commit = git
+        .map(|git| String::from_utf8_lossy(&git.stdout).into_owned())
+        .unwrap_or_default();
+    // A folder without a .git of its own is no checkout, whatever it lies in.
+    match std::path::Path::new(here).join(".git").exists() && commit.len() > 12 {
+        true => assert!(
+            said.starts_with(&format!("{version} ({}", &commit[..12])),
+            "{said} is not of {commit}"
+        ),
+        false => assert_eq!(said.trim(), version),
+    }
+}
+
+#[tokio::test]
+async fn a_secret_may_stand_in_a_file_and_is_told_to_nobody() {
+    let data = TempDir::new().expect("a directory");
+    let folder = data.path().to_str().expect("a path in UTF-8");
+    let file = data.path().join("secret");
+    let named = format!("@{}", file.display());
+    for flag in ["--database", "--redis", "--metrics-token"] {
+        std::fs::write(&file, "canary 4711\n").expect("room");
+        let run = outcome_of(&["--data", folder, flag, &named]).await;
+        let said = String::from_utf8_lossy(&run.stderr);
+        assert!(!run.status.success() && said.contains(flag), "{said}");
+        assert!(!said.contains("canary"), "{said}");
+    }
+    let database = data.path().join("chat.db");
+    let url = format!("sqlite://{}\n", database.display());
+    std::fs::write(&file, url).expect("room");
+    let house = House::opens("127.0.0.1:0", data.path(), &["--database", &named]).await;
+    house.person("ada").await;
+    house.dies().await;
+    assert!(database.exists(), "the file's word counts");
+}
+
+#[tokio::test]
 async fn help_names_every_flag_and_its_variable() {
     let run = outcome_of(&["--help"]).await;
     assert!(run.status.success());
