@@ -2,9 +2,15 @@
 _default:
     @'{{ just_executable() }}' --list --unsorted
 
+# Cargo builds a crate once for each set of its features, and the set depends on what is asked for. So all debug recipes
+# ask for the workspace with what the tests need (`--examples`, of which there are none, says so without building tests), and
+# all release recipes for the program as it is shipped, and the bench beside it: none undoes another's work.
+target := env("CARGO_TARGET_DIR", "target")
+
 # Serve from source: a changed template or style sheet shows at the next reload, without a rebuild
 dev *flags:
-    cargo run -- {{ flags }}
+    cargo build --workspace --bins --examples
+    {{ target }}/debug/tertulia {{ flags }}
 
 # Serve as it is shipped
 run *flags:
@@ -57,8 +63,8 @@ pictures: _deps
 
 # Try out several nodes: PostgreSQL, Redis, nodes and a balancer on free ports, in a temporary directory, until Ctrl-C
 cluster nodes="3": _deps
-    cargo build --release --workspace
-    target/release/tertulia-bench cluster {{ nodes }}
+    cargo build --release
+    cargo run --release --package tertulia-bench -- cluster {{ nodes }}
 
 # Chromium for the tests in a real browser; PostgreSQL and Redis, of which the tests start servers of their own.
 _deps:

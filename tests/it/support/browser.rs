@@ -22,6 +22,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::PATIENCE;
+use super::failure;
 use super::scripts::{MESSAGES, WATCH};
 
 /// One browser process.
@@ -43,6 +44,7 @@ pub struct Window {
 impl Chromium {
     /// Starts the browser that this machine has.
     pub async fn opens() -> Chromium {
+        failure::remember_sentences();
         let profile = TempDir::new().expect("a directory for the profile");
         let quiet = [
             "disable-gpu",
@@ -200,18 +202,8 @@ impl Window {
     pub async fn waits_until(&self, condition: &str) {
         let end = std::time::Instant::now() + PATIENCE;
         while self.evaluates(condition).await != Value::Bool(true) {
-            if std::time::Instant::now() > end {
-                let picture = std::env::temp_dir().join("tertulia-browser-test.png");
-                std::fs::write(&picture, self.shows().await).expect("room for a picture");
-                let (seen, words) = (
-                    self.evaluates("document.body.outerHTML").await,
-                    self.complaints(),
-                );
-                panic!(
-                    "it never came to be that {condition}; see {}\n{words:#?}\n{seen}",
-                    picture.display()
-                );
-            }
+            let is_late = std::time::Instant::now() > end;
+            assert!(!is_late, "it never came to be that {condition}");
             tokio::time::sleep(std::time::Duration::from_millis(30)).await;
         }
     }
@@ -273,15 +265,19 @@ impl Window {
         self.complaints.lock().expect("no panic while held").clone()
     }
 
-    /// A picture of the window, for the eyes of whoever looks into a failing test.
-    pub async fn shows(&self) -> Vec<u8> {
+    /// A picture of the window as PNG, if the browser answers.
+    pub async fn picture(&self) -> Option<Vec<u8>> {
         let params = chromiumoxide::page::ScreenshotParams::builder().build();
-        self.page.screenshot(params).await.expect("a picture")
+        self.page.screenshot(params).await.ok()
     }
 }
 
+/// Of a test that fails, a picture and the page's HTML are kept.
 impl Drop for Window {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            failure::keep(self);
+        }
         for listening in &self.listening {
             listening.abort();
         }

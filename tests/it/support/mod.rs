@@ -9,6 +9,7 @@ pub mod cluster;
 pub mod databases;
 pub mod desk;
 pub mod dice;
+pub mod failure;
 pub mod focus;
 pub mod hands;
 pub mod live;
