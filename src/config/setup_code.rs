@@ -24,6 +24,7 @@ impl FromStr for SetupCode {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
+        let text = &*super::text_or_file(text)?;
         if text == "off" {
             return Ok(Self::Off);
         }
