@@ -10,7 +10,7 @@ use crate::{
     config::Config,
     domain::Chat,
     realtime::{Bus, Heard, Hub, NodeId, Redis, Voices},
-    store::{Store, session::Sessions},
+    store::{self, Store, server_lock::ServerLock, session::Sessions},
 };
 
 /// How often expired sessions are swept out.
@@ -42,6 +42,8 @@ pub struct App {
     /// Everything that runs beside the requests; `close` waits for it.
     pub tasks: TaskTracker,
     writer: JoinHandle<()>,
+    /// Held until everything is closed.
+    lock: Option<ServerLock>,
 }
 
 impl App {
@@ -50,9 +52,10 @@ impl App {
     /// # Errors
     /// A sentence for the operator.
     pub async fn open(config: Config, clock: Clock) -> Result<Self, StartError> {
-        let store = Store::open(&config.database_url())
-            .await
-            .map_err(StartError)?;
+        let url = config.database_url();
+        let lock = store::take_to_serve(&url, &config.data_dir()).await;
+        let lock = lock.map_err(StartError)?;
+        let store = Store::open(&url).await.map_err(StartError)?;
         let sessions = Arc::new(Sessions::new(store.clone(), clock.clone()));
         let failed = |err| StartError(format!("cannot read the database: {err}"));
         let nodes = match config.redis.is_empty() {
@@ -75,6 +78,7 @@ impl App {
             stopping: CancellationToken::new(),
             tasks: TaskTracker::new(),
             writer,
+            lock,
         };
         app.tasks
             .spawn(sweep(app.sessions.clone(), app.stopping.clone()));
@@ -95,12 +99,20 @@ impl App {
         Ok(app)
     }
 
+    /// Says where it can be reached, for a second server that finds the database taken.
+    pub fn serves_at(&self, url: &str) {
+        if let Some(lock) = &self.lock {
+            lock.serves_at(url);
+        }
+    }
+
     /// Ends what runs beside the requests, commits what was accepted, closes the database.
     pub async fn close(self) {
         self.stopping.cancel();
         self.tasks.close();
         self.tasks.wait().await;
         self.chat.close(self.writer).await;
+        drop(self.lock);
     }
 }
 

@@ -49,7 +49,8 @@ pub fn how_to_sign_in(url: &str) -> String {
     words + "The demo keeps what you write. Delete its data directory to begin afresh."
 }
 
-/// Fills an empty chat, before it is opened for the public; one that has people is left as it is.
+/// Fills an empty chat, before it is opened for the public; one that has people is left as it is, unless filling it was
+/// interrupted. Then it is filled to the end: everything in it is found again by its name or key.
 ///
 /// # Errors
 /// A sentence for the operator.
@@ -58,20 +59,24 @@ pub async fn fill(config: &Config) -> Result<(), StartError> {
     let start = Clock::system().now().minus(QUIET + in_minutes(minutes));
     let clock = Clock::fixed(start.0);
     let app = App::open(config.clone(), clock.clone()).await?;
-    let filled = match app.chat.is_fresh().await {
-        Ok(true) => act_out(&app.chat, &clock).await,
-        Ok(false) => Ok(()),
-        Err(err) => Err(err),
-    };
+    let filled = fill_if_needed(&app.chat, &clock).await;
     app.close().await;
     filled.map_err(|err| StartError(format!("the demo could not be filled: {err}")))
+}
+
+async fn fill_if_needed(chat: &Chat, clock: &Clock) -> Result<()> {
+    if !chat.is_fresh().await? && !chat.is_half_filled().await? {
+        return Ok(());
+    }
+    chat.set_half_filled(true).await?;
+    act_out(chat, clock).await?;
+    chat.set_half_filled(false).await
 }
 
 async fn act_out(chat: &Chat, clock: &Clock) -> Result<()> {
     let mut people = Vec::new();
     for name in PEOPLE {
-        let user = chat.sign_up(name, PASSWORD, &Admission::FREE).await?;
-        people.push(user.person);
+        people.push(sign_up(chat, name).await?);
     }
     let rooms = open_rooms(chat, &people[0]).await?;
     let mut latest = HashMap::new();
@@ -88,16 +93,30 @@ async fn act_out(chat: &Chat, clock: &Clock) -> Result<()> {
                 latest.insert((place, who), posted.seq);
             }
             Deed::Edits(text) => {
-                chat.edit(room, person.id, own?, MessageBody::parse(text)?)
-                    .await?;
+                let body = MessageBody::parse(text)?;
+                unless_deleted(chat.edit(room, person.id, own?, body).await)?;
             }
-            Deed::Deletes => {
-                chat.delete(room, person.id, own?).await?;
-            }
+            Deed::Deletes => unless_deleted(chat.delete(room, person.id, own?).await)?,
             Deed::Reads => chat.mark_read(room, person.id, Seq(i64::MAX)).await?,
         }
     }
     Ok(())
+}
+
+/// A new account, or the one that was opened before an interruption.
+async fn sign_up(chat: &Chat, name: &str) -> Result<Person> {
+    match chat.find_person(name).await? {
+        Some(user) => Ok(user.person),
+        None => Ok(chat.sign_up(name, PASSWORD, &Admission::FREE).await?.person),
+    }
+}
+
+/// What was deleted before an interruption is not changed again.
+fn unless_deleted<T>(done: Result<T>) -> Result<()> {
+    match done {
+        Ok(_) | Err(Error::NotFound) => Ok(()),
+        Err(err) => Err(err),
+    }
 }
 
 /// The rooms in the order of [`talk::Place`].

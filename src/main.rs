@@ -15,6 +15,8 @@ static COMMIT: [u8; 12] = newest(include_bytes!(env!("TERTULIA_HEAD_LOG")));
 
 fn main() -> ExitCode {
     tell_commit();
+    // Whatever the program makes is its own account's alone. A socket for others gets its rights where it is made.
+    rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
     let cli = Cli::parse();
     match cli.command.unwrap_or(Command::Serve(cli.config)) {
         Command::Serve(config) => {

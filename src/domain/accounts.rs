@@ -20,6 +20,10 @@ use crate::{
     records::{Role, User},
 };
 
+/// Under which setting stands how far a demo was filled, and what stands there in the middle of it.
+const DEMO: &str = "demo";
+const HALF: &str = "half";
+
 /// How many people the administrator's list names.
 const PEOPLE: u64 = 1_000;
 
@@ -152,6 +156,23 @@ impl Chat {
     /// When hashing fails, which it does not.
     pub async fn prepare(&self) -> Result<()> {
         self.passwords.prepare().await
+    }
+
+    /// The person of this name, however it is written.
+    pub async fn find_person(&self, name: &str) -> Result<Option<User>> {
+        self.store.find_user_by_name(&fold(name)).await
+    }
+
+    /// Whether somebody began to fill this chat with a demo and did not finish.
+    pub async fn is_half_filled(&self) -> Result<bool> {
+        let state = self.store.find_setting(DEMO).await?;
+        Ok(state.as_deref() == Some(HALF))
+    }
+
+    /// Notes that filling it with a demo begins, or is done.
+    pub async fn set_half_filled(&self, is_half: bool) -> Result<()> {
+        let state = if is_half { HALF } else { "filled" };
+        self.store.put_setting(DEMO, state).await
     }
 
     /// Whether nobody has an account yet.

@@ -4,6 +4,7 @@
 //! the one [`Writer`]; everything else that writes uses the same single connection, so SQLite never sees two writers.
 
 use std::{
+    path::Path,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -18,8 +19,10 @@ use sea_orm::{
 
 use crate::{config::DatabaseUrl, error::Error};
 
+pub mod check;
 pub mod copy;
 mod entity;
+mod leftover;
 mod line;
 mod locks;
 pub mod membership;
@@ -27,8 +30,10 @@ pub mod message;
 pub mod news;
 pub mod one_time_link;
 mod postgres;
+mod rights;
 pub mod room;
 mod schema;
+pub mod server_lock;
 pub mod session;
 pub mod setting;
 mod sqlite;
@@ -37,7 +42,25 @@ pub mod user;
 mod writer;
 
 use line::Line;
+use server_lock::ServerLock;
 pub use writer::{Change, Committed, NewMessage, Write, Writer, Written};
+
+/// Takes a database for this process to serve, before it is opened: on SQLite it takes the server's lock, mends the
+/// rights of the files, and looks at what the last server left. `data` is the data directory.
+///
+/// # Errors
+/// A sentence for the operator: another server has it, or what was left is not sound. Nothing was changed.
+pub async fn take_to_serve(url: &DatabaseUrl, data: &Path) -> Result<Option<ServerLock>, String> {
+    let DatabaseUrl::Sqlite(file) = url else {
+        rights::mend(data, None);
+        return Ok(None);
+    };
+    rights::make_directory_of(file)?;
+    let lock = ServerLock::acquire(file)?;
+    rights::mend(data, Some(file));
+    leftover::check(file, leftover::PATIENCE).await?;
+    Ok(Some(lock))
+}
 
 /// The database: connections that write (one for SQLite), several that only read.
 #[derive(Debug, Clone)]
@@ -56,8 +79,8 @@ impl Store {
         let doubtful = Arc::new(AtomicBool::new(false));
         let (write, read) = match url {
             DatabaseUrl::Sqlite(file) => {
-                sqlite::make_room_for(file)?;
-                let write = connect(sqlite::options(file, 1, Some(doubtful.clone()))).await?;
+                rights::make_room_for(file)?;
+                let write = sqlite::open(file, doubtful.clone()).await?;
                 schema::bring_up_to_date(&write).await?;
                 let read = connect(sqlite::options(file, sqlite::READERS, None)).await?;
                 (write, read)
@@ -190,6 +213,25 @@ fn is_refused(err: &DbErr) -> bool {
 /// Whether a transaction of another node got in the way, so that the same again may succeed.
 fn is_rivalry(err: &DbErr) -> bool {
     matches!(code(err), Some(Code::Postgres(code)) if postgres::is_rivalry(&code))
+}
+
+/// Whether a statement failed because another process is at the file.
+fn is_busy(err: &DbErr) -> bool {
+    matches!(code(err), Some(Code::Sqlite(code)) if sqlite::is_busy(&code))
+}
+
+/// Whether a statement failed because the disk is full.
+fn is_full(err: &DbErr) -> bool {
+    match code(err) {
+        Some(Code::Sqlite(code)) => sqlite::is_full(&code),
+        Some(Code::Postgres(code)) => code == "53100",
+        None => false,
+    }
+}
+
+/// Whether a statement failed because the file is not what it should be, which does not pass.
+fn is_damage(err: &DbErr) -> bool {
+    matches!(code(err), Some(Code::Sqlite(code)) if sqlite::is_damage(&code))
 }
 
 /// Whether a statement failed because the value must be unique and is taken.

@@ -4,11 +4,15 @@
 use std::time::Duration;
 
 use migrations::{Migrator, MigratorTrait};
-use sea_orm::{Database, DatabaseConnection, DbErr, FromQueryResult};
-use sea_orm_migration::SchemaManager;
+use sea_orm::{
+    ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbErr, FromQueryResult,
+    SqliteTransactionMode, TransactionOptions, TransactionTrait,
+};
 use tokio::time::{Instant, sleep};
 
-use super::{postgres, statement};
+use super::{check, is_busy, is_full, postgres, statement};
+
+mod halves;
 
 /// The lock that nodes hold while they do this: `tertulia` in ASCII.
 const LOCK: i64 = 0x7465_7274_756c_6961;
@@ -67,35 +71,91 @@ pub(super) async fn lock(db: &DatabaseConnection) -> Result<(), String> {
     }
 }
 
-/// Takes the steps that this program knows and the database has not taken yet.
+/// Takes the steps that this program knows and the database has not taken yet: all of them and their rows in the log in
+/// one transaction, so whatever ends it early leaves the tables as they were.
 ///
 /// # Errors
 /// A sentence for the operator.
 pub(super) async fn bring_up_to_date(db: &DatabaseConnection) -> Result<(), String> {
-    is_up_to_date(db).await?;
-    Migrator::up(db, None).await.map_err(not_done)
+    let steps = missing(db).await?;
+    let Some(last) = steps.last() else {
+        return Ok(());
+    };
+    before_steps(db, &steps).await?;
+    let begun = Instant::now();
+    let tx = begin(db).await?;
+    let mended = halves::undo(&tx).await?;
+    if mended > 0 {
+        tracing::info!(
+            "an earlier version was interrupted while it made its tables: {mended} of them were half made, and are made anew"
+        );
+    }
+    Migrator::up(&tx, None).await.map_err(not_done)?;
+    tx.commit().await.map_err(not_done)?;
+    let (count, took) = (steps.len(), begun.elapsed().as_millis());
+    tracing::info!(
+        "the database was brought up to date in {count} steps, up to {last}, in {took} ms"
+    );
+    Ok(())
+}
+
+/// What must be done while the database is still as the old version left it, with no transaction open. `steps` are
+/// those it will take.
+async fn before_steps(_db: &DatabaseConnection, _steps: &[String]) -> Result<(), String> {
+    Ok(())
+}
+
+/// A transaction that nobody else can be inside of: on SQLite it waits for other processes, on PostgreSQL the caller
+/// holds the lock.
+async fn begin(db: &DatabaseConnection) -> Result<DatabaseTransaction, String> {
+    let begun = Instant::now();
+    loop {
+        let options = TransactionOptions {
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            ..Default::default()
+        };
+        match db.begin_with_options(options).await {
+            Err(err) if is_busy(&err) && begun.elapsed() < PATIENCE => {
+                tracing::info!("waiting for another process that writes to the database");
+            }
+            begun => return begun.map_err(not_done),
+        }
+    }
+}
+
+/// The steps that this program knows and the database has not taken, oldest first.
+///
+/// # Errors
+/// A sentence for the operator: it has taken others, or does not say.
+async fn missing(db: &impl ConnectionTrait) -> Result<Vec<String>, String> {
+    let known = Migrator::get_migration_files();
+    let mut known: Vec<_> = known.iter().map(|it| it.name().to_owned()).collect();
+    for step in taken(db).await.map_err(not_done)? {
+        let Some(at) = known.iter().position(|it| *it == step) else {
+            return Err(format!(
+                "this database belongs to a newer version of Tertulia (it has taken the step {step}): start that \
+                 version, or restore a backup from before it"
+            ));
+        };
+        known.remove(at);
+    }
+    Ok(known)
 }
 
 /// Whether the database has taken all steps that this program knows.
 ///
 /// # Errors
 /// A sentence for the operator: it has taken others, or does not say.
-pub(super) async fn is_up_to_date(db: &DatabaseConnection) -> Result<bool, String> {
-    let known = Migrator::get_migration_files();
-    let taken = taken(db).await.map_err(not_done)?;
-    for step in &taken {
-        if !known.iter().any(|it| it.name() == step) {
-            return Err(format!(
-                "this database belongs to a newer version of Tertulia (it has taken the step {step}): start that \
-                 version, or restore a backup from before it"
-            ));
-        }
-    }
-    Ok(taken.len() == known.len())
+pub(super) async fn is_up_to_date(db: &impl ConnectionTrait) -> Result<bool, String> {
+    Ok(missing(db).await?.is_empty())
 }
 
 fn not_done(err: DbErr) -> String {
-    format!("cannot bring the database up to date: {err}")
+    let remedy = match is_full(&err) {
+        true => ". The disk is full: make room and start again",
+        false => "",
+    };
+    format!("cannot bring the database up to date: {err}. Nothing was changed in it{remedy}")
 }
 
 #[derive(FromQueryResult)]
@@ -104,8 +164,8 @@ struct Step {
 }
 
 /// The steps that the database has taken.
-async fn taken(db: &DatabaseConnection) -> Result<Vec<String>, DbErr> {
-    if !SchemaManager::new(db).has_table("seaql_migrations").await? {
+async fn taken(db: &impl ConnectionTrait) -> Result<Vec<String>, DbErr> {
+    if !check::tables(db).await?.contains("seaql_migrations") {
         return Ok(Vec::new());
     }
     let wanted = statement(

@@ -1,22 +1,20 @@
 //! SQLite: one connection that writes, several that only read, and what its errors mean.
 
 use std::{
-    fs,
-    os::unix::fs::DirBuilderExt as _,
     path::Path,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use sea_orm::{
-    ConnectOptions,
+    ConnectOptions, Database, DatabaseConnection, DbErr,
     sqlx::{Connection as _, sqlite::SqliteJournalMode, sqlite::SqliteSynchronous},
 };
 
-use super::quiet;
+use super::{is_busy as is_locked, is_full as has_no_room, quiet, rights};
 
 /// How many read-only connections there are; reads are short, and two cores serve them.
 pub(super) const READERS: u32 = 4;
@@ -24,17 +22,38 @@ pub(super) const READERS: u32 = 4;
 const ROWS: usize = 1024;
 /// How long a statement waits for another process that has locked the database file.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(4);
+/// How long to wait before a file that another process has locked is opened again.
+const PAUSE: Duration = Duration::from_millis(20);
 
-/// What people say to each other is in there: only the operator's own account may look into a directory made here.
-pub(super) fn make_room_for(file: &Path) -> Result<(), String> {
-    let Some(dir) = file.parent().filter(|dir| !dir.as_os_str().is_empty()) else {
-        return Ok(());
-    };
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(dir)
-        .map_err(|err| format!("cannot create the directory {}: {err}", dir.display()))
+/// How large the write-ahead log stays when it is begun anew: twice what it usually grows to. While somebody reads for
+/// long it grows without bound, and is cut back to this afterwards.
+const LOG_SIZE: &str = "8388608";
+
+/// Opens the connection that writes. Of several processes that open a new file at once, one sets its mode and the
+/// others wait; SQLite itself does not wait for that.
+pub(super) async fn open(
+    file: &Path,
+    doubtful: Arc<AtomicBool>,
+) -> Result<DatabaseConnection, String> {
+    let begun = Instant::now();
+    loop {
+        match Database::connect(options(file, 1, Some(doubtful.clone()))).await {
+            Err(err) if is_locked(&err) && begun.elapsed() < BUSY_TIMEOUT => {
+                tokio::time::sleep(PAUSE).await;
+            }
+            opened => return opened.map_err(|err| not_opened_in(file, &err)),
+        }
+    }
+}
+
+/// SQLite only says that it cannot open a file, not why.
+fn not_opened_in(file: &Path, err: &DbErr) -> String {
+    let mut words = format!("cannot open the database {}: {err}", file.display());
+    words += &rights::who_may_write(file);
+    if has_no_room(err) || rights::disk_is_full(file) {
+        words += ". The disk is full: make room and start again. Nothing was changed";
+    }
+    words
 }
 
 /// Every commit reaches the disk before it is answered (`synchronous = FULL`), readers never wait for it (WAL).
@@ -62,7 +81,8 @@ pub(super) fn options(
             true => opts,
             false => opts
                 .journal_mode(SqliteJournalMode::Wal)
-                .synchronous(SqliteSynchronous::Full),
+                .synchronous(SqliteSynchronous::Full)
+                .pragma("journal_size_limit", LOG_SIZE),
         }
     });
     options.map_sqlx_sqlite_before_acquire(move |connection, _| {
@@ -81,4 +101,21 @@ pub(super) fn options(
 pub(super) fn can_pass(code: &str) -> bool {
     let code = code.parse::<u32>().ok();
     code.is_some_and(|code| matches!(code & 0xff, 5 | 6 | 8 | 10 | 13 | 14))
+}
+
+/// SQLite's corrupt (11) and "not a database" (26).
+pub(super) fn is_damage(code: &str) -> bool {
+    let code = code.parse::<u32>().ok();
+    code.is_some_and(|code| matches!(code & 0xff, 11 | 26))
+}
+
+/// SQLite's busy (5) and locked (6).
+pub(super) fn is_busy(code: &str) -> bool {
+    let code = code.parse::<u32>().ok();
+    code.is_some_and(|code| matches!(code & 0xff, 5 | 6))
+}
+
+/// SQLite's full (13).
+pub(super) fn is_full(code: &str) -> bool {
+    code.parse::<u32>().is_ok_and(|code| code & 0xff == 13)
 }

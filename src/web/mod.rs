@@ -187,6 +187,7 @@ impl Server {
             .public_url
             .as_ref()
             .map_or_else(|| format!("http://{addr}"), PublicUrl::to_string);
+        app.serves_at(&url);
         let site = Arc::new(Site {
             templates: Templates::new(),
             limits: Limits::new(app.config.limits, app.chat.redis().cloned()),

@@ -8,7 +8,7 @@ use sea_orm::{
 use super::{Progress, source, tables::Table, unwritable};
 use crate::{
     config::DatabaseUrl,
-    store::{connect, not_opened, postgres, schema, sqlite, statement},
+    store::{not_opened, postgres, rights, schema, sqlite, statement},
 };
 
 /// How many values one statement takes: SQLite has room for 32,766.
@@ -39,8 +39,8 @@ impl Target {
     pub async fn open(url: &DatabaseUrl) -> Result<Self, String> {
         let db = match url {
             DatabaseUrl::Sqlite(file) => {
-                sqlite::make_room_for(file)?;
-                let db = connect(sqlite::options(file, 1, Some(Default::default()))).await?;
+                rights::make_room_for(file)?;
+                let db = sqlite::open(file, Default::default()).await?;
                 schema::bring_up_to_date(&db).await?;
                 db
             }

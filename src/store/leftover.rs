@@ -1,0 +1,112 @@
+//! What a server that did not stop cleanly left beside its database: a write-ahead log, the `-wal`.
+//!
+//! SQLite takes it for the end of whatever file it lies beside. That is right after a kill, and ruins a backup that was
+//! copied over the file, because nothing in the log says which file it belongs to. So both are read together first,
+//! over a connection that cannot write.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use sea_orm::{Database, DbErr};
+
+use super::{Code, check, code, sqlite};
+
+/// How long the check may take before it is given up.
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
+/// After how many steps of SQLite's machine it looks at the time: a few milliseconds.
+const STEPS: i32 = 100_000;
+/// SQLite's "interrupted".
+const INTERRUPTED: &str = "9";
+
+/// Refuses a database and a `-wal` beside it that do not make a sound database together. Changes neither.
+///
+/// # Errors
+/// A sentence for the operator: what is wrong and what to do.
+pub(super) async fn check(database: &Path, patience: Duration) -> Result<(), String> {
+    let log = beside(database, "-wal");
+    if size(&log) == 0 {
+        return Ok(());
+    }
+    if size(database) == 0 {
+        return Err(format!(
+            "{} is there, but {} is not, or is empty: the last messages of a database would be lost with it. Put the \
+             two together again, or move the -wal away. Nothing was changed",
+            log.display(),
+            database.display()
+        ));
+    }
+    let begun = Instant::now();
+    match faults(database, patience).await {
+        Ok(faults) if faults.is_empty() => {
+            let took = begun.elapsed().as_millis();
+            tracing::info!(
+                "the last server did not stop cleanly; its database was checked in {took} ms and is sound"
+            );
+            Ok(())
+        }
+        Ok(faults) => Err(refusal(database, &faults)),
+        Err(err) if is_interrupted(&err) => {
+            tracing::warn!(
+                "the last server did not stop cleanly, and checking its database takes longer than {} seconds: it is \
+                 served without the check",
+                patience.as_secs()
+            );
+            Ok(())
+        }
+        Err(err) => {
+            tracing::warn!(error = %err, "the last server did not stop cleanly, and its database could not be checked");
+            Ok(())
+        }
+    }
+}
+
+fn refusal(database: &Path, faults: &[String]) -> String {
+    format!(
+        "{file} together with the {file}-wal beside it is not a sound database ({}). Nothing was changed, and nothing is \
+         served. If a backup was copied over {file}: the -wal belongs to the file that was there before. Move {file}, \
+         {file}-wal and {file}-shm out of the way and put the backup in with `tertulia restore --from BACKUP`. If \
+         nothing was copied, the disk has done harm: restore the newest backup in the same way",
+        faults.join("; "),
+        file = database.display(),
+    )
+}
+
+/// Asks SQLite until the time is over, which ends its statement with an error.
+async fn faults(database: &Path, patience: Duration) -> Result<Vec<String>, DbErr> {
+    let end = Instant::now() + patience;
+    let mut options = sqlite::options(database, 1, None);
+    options.map_sqlx_sqlite_pool_opts(move |pool| {
+        pool.after_connect(move |connection, _| {
+            Box::pin(async move {
+                let mut handle = connection.lock_handle().await?;
+                handle.set_progress_handler(STEPS, move || Instant::now() < end);
+                Ok(())
+            })
+        })
+    });
+    let db = Database::connect(options).await?;
+    let found = check::faults(&db).await;
+    if let Err(err) = db.close().await {
+        tracing::debug!(error = %err, "a connection did not close cleanly");
+    }
+    found
+}
+
+fn is_interrupted(err: &DbErr) -> bool {
+    matches!(code(err), Some(Code::Sqlite(code)) if code == INTERRUPTED)
+}
+
+fn beside(file: &Path, ending: &str) -> PathBuf {
+    let file = fs::canonicalize(file).unwrap_or_else(|_| file.to_path_buf());
+    let mut path = file.into_os_string();
+    path.push(ending);
+    path.into()
+}
+
+/// Of a file that is not there, nothing.
+fn size(file: &Path) -> u64 {
+    fs::metadata(file).map_or(0, |it| it.len())
+}
