@@ -244,4 +244,4 @@ pub(super) async fn tables(db: &impl ConnectionTrait) -> Result<BTreeSet<String>
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -110,3 +110,46 @@ fn beside(file: &Path, ending: &str) -> PathBuf {
 fn size(file: &Path) -> u64 {
     fs::metadata(file).map_or(0, |it| it.len())
 }
+
+#[cfg(test)]
+mod tests {
+    use sea_orm::ConnectionTrait as _;
+
+    use super::*;
+    use crate::store::check::tests::sound;
+
+    #[tokio::test]
+    async fn a_check_that_takes_too_long_is_given_up_and_the_database_is_served() {
+        let (_data, file) = sound(20_000).await;
+        let open = sqlite::open(&file, Default::default()).await;
+        let open = open.expect("it is there");
+        let harm = "DELETE FROM messages WHERE seq = 3";
+        open.execute_unprepared(harm).await.expect("it is there");
+        assert!(size(&beside(&file, "-wal")) > 0);
+        let said = check(&file, PATIENCE).await.expect_err("a message is lost");
+        assert!(
+            said.contains("have a hole") && said.contains("tertulia restore"),
+            "{said}"
+        );
+        check(&file, Duration::ZERO)
+            .await
+            .expect("there was no time to find it");
+        open.close().await.expect("it was open");
+    }
+
+    #[tokio::test]
+    async fn the_end_of_a_database_that_is_not_there_is_not_thrown_away() {
+        let data = tempfile::TempDir::new().expect("a directory");
+        let file = data.path().join("tertulia.db");
+        fs::write(beside(&file, "-wal"), "the last messages").expect("a file");
+        for is_there in [false, true] {
+            if is_there {
+                fs::write(&file, "").expect("a file");
+            }
+            let said = check(&file, PATIENCE)
+                .await
+                .expect_err("there is no database");
+            assert!(said.contains("would be lost"), "{said}");
+        }
+    }
+}

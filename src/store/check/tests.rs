@@ -5,8 +5,8 @@ use tempfile::TempDir;
 use super::*;
 use crate::store::{Store, connect};
 
-/// A file with two people, a public room with 200,000 messages, and a chat of two with none.
-async fn sound() -> (TempDir, PathBuf) {
+/// A file with two people, a public room with so many messages, and a chat of two with none.
+pub(in crate::store) async fn sound(messages: u32) -> (TempDir, PathBuf) {
     let data = TempDir::new().expect("a directory");
     let file = data.path().join("tertulia.db");
     let store = Store::open(&DatabaseUrl::Sqlite(file.clone())).await;
@@ -14,21 +14,25 @@ async fn sound() -> (TempDir, PathBuf) {
     let rows = [
         "INSERT INTO users (id, name, name_folded, password, role, created) VALUES \
          (1, 'ada', 'ada', '', 'admin', 1), (2, 'ben', 'ben', '', 'member', 1)",
-        "INSERT INTO rooms (id, kind, low_user_id, high_user_id, last_seq, last_rev, created, changed) VALUES \
-         (1, 'public', NULL, NULL, 200000, 200001, 1, 1), (2, 'direct', 1, 2, 0, 0, 1, 1)",
-        "INSERT INTO memberships (room_id, user_id, joined, read_seq, changed) VALUES (1, 1, 1, 200000, 1), (2, 2, 1, 0, 1)",
+        &format!(
+            "INSERT INTO rooms (id, kind, low_user_id, high_user_id, last_seq, last_rev, created, changed) VALUES \
+             (1, 'public', NULL, NULL, {messages}, {messages} + 1, 1, 1), (2, 'direct', 1, 2, 0, 0, 1, 1)"
+        ),
+        "INSERT INTO memberships (room_id, user_id, joined, read_seq, changed) VALUES (1, 1, 1, 10, 1), (2, 2, 1, 0, 1)",
         "INSERT INTO sessions (id, user_id, data, expires) VALUES ('a', 1, '', 1), ('b', NULL, '', 1)",
-        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 200000) \
-         INSERT INTO messages (room_id, seq, rev, author_id, body, key, digest, has_audience, created) \
-         SELECT 1, i, i, 1 + i % 2, 'message ' || i, 'key ' || i, '', TRUE, 1 FROM n",
+        &format!(
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {messages}) \
+             INSERT INTO messages (room_id, seq, rev, author_id, body, key, digest, has_audience, created) \
+             SELECT 1, i, i, 1 + i % 2, 'message ' || i, 'key ' || i, '', TRUE, 1 FROM n"
+        ),
         // One was edited.
-        "UPDATE messages SET rev = 200001 WHERE seq = 7",
+        &format!("UPDATE messages SET rev = {messages} + 1 WHERE seq = 7"),
     ];
     does(&file, &rows).await;
     (data, file)
 }
 
-async fn does(file: &PathBuf, rows: &[&str]) {
+pub(in crate::store) async fn does(file: &PathBuf, rows: &[&str]) {
     let db = connect(sqlite::options(file, 1, Some(Default::default()))).await;
     let db = db.expect("it is there");
     for sql in rows {
@@ -45,14 +49,14 @@ async fn told(file: &PathBuf) -> String {
 
 #[tokio::test]
 async fn each_fault_is_told_and_a_sound_database_has_none() {
-    let (_data, file) = sound().await;
+    let (_data, file) = sound(2000).await;
     let before = fs::read(&file).expect("it is there");
     assert_eq!(told(&file).await, "");
     assert!(before == fs::read(&file).expect("it is there"), "only read");
     for (harm, mend, words) in [
         (
-            "UPDATE messages SET seq = 200001 WHERE seq = 9",
-            "UPDATE messages SET seq = 9 WHERE seq = 200001",
+            "UPDATE messages SET seq = 2001 WHERE seq = 9",
+            "UPDATE messages SET seq = 9 WHERE seq = 2001",
             "room 1 have a hole",
         ),
         (
@@ -66,24 +70,24 @@ async fn each_fault_is_told_and_a_sound_database_has_none() {
             "room 2 have a hole",
         ),
         (
-            "UPDATE rooms SET last_rev = 200000 WHERE id = 1",
-            "UPDATE rooms SET last_rev = 200001 WHERE id = 1",
+            "UPDATE rooms SET last_rev = 2000 WHERE id = 1",
+            "UPDATE rooms SET last_rev = 2001 WHERE id = 1",
             "change numbers of room 1 are wrong",
         ),
         (
-            "UPDATE memberships SET read_seq = 200001 WHERE user_id = 1",
+            "UPDATE memberships SET read_seq = 2001 WHERE user_id = 1",
             "UPDATE memberships SET read_seq = 0 WHERE user_id = 1",
             "1 people have read or been reached past the end",
         ),
         (
-            "UPDATE messages SET room_id = 3 WHERE seq = 200000",
-            "UPDATE messages SET room_id = 1 WHERE seq = 200000",
+            "UPDATE messages SET room_id = 3 WHERE seq = 2000",
+            "UPDATE messages SET room_id = 1 WHERE seq = 2000",
             "1 messages are in a room that is not there",
         ),
         (
             "UPDATE messages SET author_id = 3 WHERE author_id = 2",
             "UPDATE messages SET author_id = 2 WHERE author_id = 3",
-            "100000 messages are by a person that is not there",
+            "1000 messages are by a person that is not there",
         ),
         (
             "UPDATE memberships SET user_id = 3 WHERE user_id = 2",
@@ -116,7 +120,7 @@ async fn each_fault_is_told_and_a_sound_database_has_none() {
 
 #[tokio::test]
 async fn a_file_with_other_bytes_in_its_middle_is_damaged() {
-    let (_data, file) = sound().await;
+    let (_data, file) = sound(2000).await;
     let mut bytes = fs::read(&file).expect("it is there");
     let middle = bytes.len() / 2 / 4096 * 4096;
     bytes[middle..middle + 4096].fill(0x2a);
@@ -136,4 +140,16 @@ async fn a_database_without_tables_has_no_fault() {
     let file = data.path().join("tertulia.db");
     does(&file, &["SELECT 1"]).await;
     assert_eq!(told(&file).await, "");
+}
+
+#[tokio::test]
+async fn one_lost_message_among_200_000_is_missed() {
+    let (_data, file) = sound(200_000).await;
+    assert_eq!(told(&file).await, "");
+    does(&file, &["DELETE FROM messages WHERE seq = 100000"]).await;
+    let said = told(&file).await;
+    assert!(
+        said.contains("it ends at 200000 and has 199999 messages"),
+        "{said}"
+    );
 }
