@@ -1,4 +1,7 @@
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use tempfile::TempDir;
 
@@ -32,7 +35,7 @@ pub(in crate::store) async fn sound(messages: u32) -> (TempDir, PathBuf) {
     (data, file)
 }
 
-pub(in crate::store) async fn does(file: &PathBuf, rows: &[&str]) {
+pub(in crate::store) async fn does(file: &Path, rows: &[&str]) {
     let db = connect(sqlite::options(file, 1, Some(Default::default()))).await;
     let db = db.expect("it is there");
     for sql in rows {
@@ -42,8 +45,8 @@ pub(in crate::store) async fn does(file: &PathBuf, rows: &[&str]) {
     db.close().await.expect("it was open");
 }
 
-async fn told(file: &PathBuf) -> String {
-    let found = check_database(&DatabaseUrl::Sqlite(file.clone())).await;
+async fn told(file: &Path) -> String {
+    let found = check_database(&DatabaseUrl::Sqlite(file.to_path_buf())).await;
     found.expect("it can be read").join("; ")
 }
 
