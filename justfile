@@ -9,7 +9,7 @@ target := env("CARGO_TARGET_DIR", "target")
 
 # Serve from source: a changed template or style sheet shows at the next reload, without a rebuild
 dev *flags:
-    cargo build --workspace --bins --examples
+    cargo build --workspace --bin tertulia --examples
     {{ target }}/debug/tertulia {{ flags }}
 
 # Serve as it is shipped
@@ -34,10 +34,15 @@ not_on_postgres := "--skip tidy:: --skip nodes:: --skip cluster:: --skip outages
 soak minutes="10" where="alone" *flags:
     TERTULIA_FAULTS_SECONDS=$(({{ minutes }} * 60)) cargo test {{ flags }} --workspace --test it -- --nocapture --exact faults::{{ if where == "cluster" { "nodes" } else { "run" } }}::nothing_is_lost_doubled_or_out_of_order_whatever_breaks
 
-# Check format and lints
+# Talk through nginx, Caddy and haproxy, set up as the README writes them, with a real browser
+proxies *filter: (_deps "nginx caddy haproxy openssl")
+    PATH="$PATH:/usr/sbin" cargo test --workspace --test it proxies::{{ filter }} -- --ignored
+
+# Check format, lints and, where systemd is, its units
 lint: _lint-deps
     cargo fmt --all --check
     cargo clippy --workspace --all-targets -- -D warnings
+    deploy/systemd/check
 
 # Look at changed snapshots and accept them or not
 review:
@@ -66,15 +71,17 @@ cluster nodes="3": _deps
     cargo build --release
     cargo run --release --package tertulia-bench -- cluster {{ nodes }}
 
-# Chromium for the tests in a real browser; PostgreSQL and Redis, of which the tests start servers of their own.
-_deps:
+# Chromium for the tests in a real browser; PostgreSQL and Redis, of which the tests start servers of their own; and what else is named.
+_deps more="":
     #!/usr/bin/env bash
     set -euo pipefail
+    PATH=$PATH:/usr/sbin
     has() { for name in "$@"; do if command -v "$name" >/dev/null; then return; fi; done; return 1; }
     missing=()
     has chromium chromium-browser google-chrome google-chrome-stable || missing+=(chromium)
     has postgres /usr/lib/postgresql/*/bin/postgres || missing+=(postgresql)
     has redis-server || missing+=(redis-server)
+    for package in {{ more }}; do has "$package" || missing+=("$package"); done
     if [ ${#missing[@]} -eq 0 ]; then exit 0; fi
     if ! has apt-get; then
         echo "The tests need ${missing[*]}: install what is missing, then run this again." >&2

@@ -26,6 +26,7 @@ mod pages;
 mod presence;
 mod privacy;
 mod process;
+mod proxies;
 mod receipts;
 mod receipts_lobby;
 mod receipts_model;

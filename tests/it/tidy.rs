@@ -342,3 +342,35 @@ fn only_what_is_open_tries_places() {
         }
     }
 }
+
+/// Cargo refuses an older compiler than any crate asks for, so the number that people are told is the greatest of all.
+#[test]
+fn the_rust_version_that_people_are_told_is_enough() {
+    let run = std::process::Command::new(env!("CARGO"))
+        .args(["metadata", "--format-version", "1", "--locked", "--offline"])
+        .args(["--filter-platform", "x86_64-unknown-linux-gnu"])
+        .current_dir(home())
+        .output()
+        .expect("Cargo is there");
+    let said = String::from_utf8_lossy(&run.stderr);
+    assert!(run.status.success(), "{said}");
+    let all: serde_json::Value = serde_json::from_slice(&run.stdout).expect("JSON");
+    let nodes = all["resolve"]["nodes"].as_array().expect("a list").iter();
+    let used: Vec<_> = nodes.map(|node| &node["id"]).collect();
+    let packages = all["packages"].as_array().expect("a list").iter();
+    let number = |text: &str| -> Vec<u32> { text.split('.').flat_map(str::parse).collect() };
+    let ours = env!("CARGO_PKG_RUST_VERSION");
+    for package in packages.filter(|package| used.contains(&&package["id"])) {
+        let needed = package["rust_version"].as_str().unwrap_or("1");
+        assert!(
+            number(needed) <= [number(ours), vec![u32::MAX]].concat(),
+            "{} needs Rust {needed}, and Cargo.toml says {ours}",
+            package["name"]
+        );
+    }
+    let readme = fs::read_to_string(home().join("README.md")).expect("a text");
+    assert!(
+        readme.contains(&format!("Rust {ours}")),
+        "README says {ours}"
+    );
+}

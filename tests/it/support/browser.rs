@@ -44,6 +44,11 @@ pub struct Window {
 impl Chromium {
     /// Starts the browser that this machine has.
     pub async fn opens() -> Chromium {
+        Chromium::opens_with(&[]).await
+    }
+
+    /// The same, with these arguments too, without their `--`.
+    pub async fn opens_with(arguments: &[&str]) -> Chromium {
         failure::remember_sentences();
         let profile = TempDir::new().expect("a directory for the profile");
         let quiet = [
@@ -63,6 +68,7 @@ impl Chromium {
             .viewport(None)
             .launch_timeout(PATIENCE * 3)
             .args(quiet)
+            .args(arguments.iter().copied())
             .build()
             .expect("a complete configuration");
         let (browser, mut handler) = Browser::launch(config).await.expect("Chromium starts");
