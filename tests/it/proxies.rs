@@ -242,6 +242,7 @@ async fn people_talk_through(starts: fn(&[SocketAddr]) -> Proxy, nodes: usize) {
     ada.is_live_by("ws").await;
     ben.gets_no_answer_from_sockets().await;
     ben.goes("/rooms/1").await;
+    ben.time_flies().await;
     ben.is_live_by("sse").await;
     says(&ada, &ben, "one, over a stream").await;
     says(&ben, &ada, "two, over a WebSocket").await;

@@ -44,6 +44,12 @@ impl Window {
         added.expect("a script before all others");
     }
 
+    /// From now on time passes faster for this page than for the test.
+    pub async fn time_flies(&self) {
+        let faster = "((now, start) => Date.now = () => start + 30 * (now() - start))(Date.now.bind(Date), Date.now())";
+        self.evaluates(faster).await;
+    }
+
     /// Does not wait for the next time that the page tries by itself.
     pub async fn tries_now(&self) {
         self.evaluates("document.querySelector('#try-now').click()")
