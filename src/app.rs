@@ -53,8 +53,7 @@ impl App {
     /// A sentence for the operator.
     pub async fn open(config: Config, clock: Clock) -> Result<Self, StartError> {
         let url = config.database_url();
-        let lock = store::take_to_serve(&url, &config.data_dir()).await;
-        let lock = lock.map_err(StartError)?;
+        let lock = store::take_to_serve(&url, &config.data_dir()).map_err(StartError)?;
         let store = Store::open(&url).await.map_err(StartError)?;
         let sessions = Arc::new(Sessions::new(store.clone(), clock.clone()));
         let failed = |err| StartError(format!("cannot read the database: {err}"));

@@ -171,10 +171,17 @@ LEFT JOIN (SELECT room_id, COUNT(DISTINCT rev) AS changes, MAX(rev) AS newest
   FROM messages GROUP BY room_id) c ON c.room_id = r.id
 ORDER BY r.id";
 
-/// Rows whose room or person is not there: the old tables declare no foreign keys.
+/// Rows whose room or person is not there: the old tables declare no foreign keys, and SQLite can be told to forget those
+/// of the newer ones.
 pub(super) async fn orphans(db: &impl ConnectionTrait) -> Result<Vec<String>, DbErr> {
     let tables = tables(db).await?;
     let mut found = Vec::new();
+    if db.get_database_backend() == DbBackend::Sqlite {
+        let rows = count(db, "SELECT COUNT(*) AS rows FROM pragma_foreign_key_check").await?;
+        if rows > 0 {
+            found.push(format!("{rows} rows point at something that is not there"));
+        }
+    }
     for (table, column, of, what) in REFERENCES {
         if !tables.contains(table) || !tables.contains(of) {
             continue;

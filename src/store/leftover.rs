@@ -12,7 +12,7 @@ use std::{
 
 use sea_orm::{Database, DbErr};
 
-use super::{Code, check, code, sqlite};
+use super::{Code, check, code, server_lock, sqlite};
 
 /// How long the check may take before it is given up.
 pub(super) const PATIENCE: Duration = Duration::from_secs(60);
@@ -21,13 +21,14 @@ const STEPS: i32 = 100_000;
 /// SQLite's "interrupted".
 const INTERRUPTED: &str = "9";
 
-/// Refuses a database and a `-wal` beside it that do not make a sound database together. Changes neither.
+/// Refuses a database and a `-wal` beside it that do not make a sound database together. Changes neither. While a server
+/// runs the `-wal` is its own, and nothing is looked at.
 ///
 /// # Errors
 /// A sentence for the operator: what is wrong and what to do.
 pub(super) async fn check(database: &Path, patience: Duration) -> Result<(), String> {
     let log = beside(database, "-wal");
-    if size(&log) == 0 {
+    if size(&log) == 0 || server_lock::is_held_by_another(database) {
         return Ok(());
     }
     if size(database) == 0 {

@@ -45,12 +45,12 @@ use line::Line;
 use server_lock::ServerLock;
 pub use writer::{Change, Committed, NewMessage, Write, Writer, Written};
 
-/// Takes a database for this process to serve, before it is opened: on SQLite it takes the server's lock, mends the
-/// rights of the files, and looks at what the last server left. `data` is the data directory.
+/// Takes a database for this process to serve, before it is opened: on SQLite it takes the server's lock and mends the
+/// rights of the files. `data` is the data directory.
 ///
 /// # Errors
-/// A sentence for the operator: another server has it, or what was left is not sound. Nothing was changed.
-pub async fn take_to_serve(url: &DatabaseUrl, data: &Path) -> Result<Option<ServerLock>, String> {
+/// A sentence for the operator: another server has it. Nothing was changed.
+pub fn take_to_serve(url: &DatabaseUrl, data: &Path) -> Result<Option<ServerLock>, String> {
     let DatabaseUrl::Sqlite(file) = url else {
         rights::mend(data, None);
         return Ok(None);
@@ -58,7 +58,6 @@ pub async fn take_to_serve(url: &DatabaseUrl, data: &Path) -> Result<Option<Serv
     rights::make_directory_of(file)?;
     let lock = ServerLock::acquire(file)?;
     rights::mend(data, Some(file));
-    leftover::check(file, leftover::PATIENCE).await?;
     Ok(Some(lock))
 }
 
@@ -79,7 +78,7 @@ impl Store {
         let doubtful = Arc::new(AtomicBool::new(false));
         let (write, read) = match url {
             DatabaseUrl::Sqlite(file) => {
-                rights::make_room_for(file)?;
+                sqlite::prepare(file).await?;
                 let write = sqlite::open(file, doubtful.clone()).await?;
                 schema::bring_up_to_date(&write).await?;
                 let read = connect(sqlite::options(file, sqlite::READERS, None)).await?;

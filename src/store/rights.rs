@@ -92,10 +92,13 @@ pub(super) fn mend(data: &Path, database: Option<&Path>) {
         .filter_map(|path| Some((close(&path).transpose()?, path)))
         .partition(|(done, _)| done.is_ok());
     if let Some((_, first)) = mended.first() {
+        let more = match mended.len() - 1 {
+            0 => String::new(),
+            more => format!(" and {more} more files beside the database"),
+        };
         tracing::info!(
-            "others could read or write {} and {} more in the data directory: now only its owner can",
-            first.display(),
-            mended.len() - 1
+            "other people of this machine could read or write {}{more}: now only its owner can",
+            first.display()
         );
     }
     if let Some((Err(err), first)) = kept.first() {

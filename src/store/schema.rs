@@ -8,7 +8,9 @@ use sea_orm::{
     ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbErr, FromQueryResult,
     SqliteTransactionMode, TransactionOptions, TransactionTrait,
 };
+use sea_orm_migration::IntoSchemaManagerConnection;
 use tokio::time::{Instant, sleep};
+use tracing::{instrument::WithSubscriber as _, subscriber::NoSubscriber};
 
 use super::{check, is_busy, is_full, postgres, statement};
 
@@ -90,13 +92,22 @@ pub(super) async fn bring_up_to_date(db: &DatabaseConnection) -> Result<(), Stri
             "an earlier version was interrupted while it made its tables: {mended} of them were half made, and are made anew"
         );
     }
-    Migrator::up(&tx, None).await.map_err(not_done)?;
+    take_steps(&tx, None).await.map_err(not_done)?;
     tx.commit().await.map_err(not_done)?;
     let (count, took) = (steps.len(), begun.elapsed().as_millis());
     tracing::info!(
         "the database was brought up to date in {count} steps, up to {last}, in {took} ms"
     );
     Ok(())
+}
+
+/// Takes so many of the missing steps, or all, without the library's own lines in the log.
+async fn take_steps<'c>(
+    db: impl IntoSchemaManagerConnection<'c> + Send,
+    steps: Option<u32>,
+) -> Result<(), DbErr> {
+    let taking = Migrator::up(db, steps);
+    taking.with_subscriber(NoSubscriber::default()).await
 }
 
 /// What must be done while the database is still as the old version left it, with no transaction open. `steps` are

@@ -9,10 +9,15 @@ use std::{
     io::{Read as _, Seek as _, Write as _},
     os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
-    process,
+    process, thread,
+    time::Duration,
 };
 
 use super::rights;
+
+/// A process that only asks whether the lock is held has it for an instant, which is not to be taken for a server.
+const TRIES: u32 = 5;
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// The lock on a database; dropping it lets others in.
 #[derive(Debug)]
@@ -33,7 +38,15 @@ impl ServerLock {
             format!("cannot open {}: {err}{words}", path.display())
         })?;
         rights::give_to_the_owner_of_its_directory(&path);
-        match file.try_lock() {
+        let mut locked = file.try_lock();
+        for _ in 0..TRIES {
+            if locked.is_ok() {
+                break;
+            }
+            thread::sleep(PAUSE);
+            locked = file.try_lock();
+        }
+        match locked {
             Ok(()) => {
                 let lock = Self(file);
                 lock.write(&process::id().to_string());
@@ -60,6 +73,18 @@ impl ServerLock {
             tracing::warn!(error = %err, "the lock file does not say who holds it");
         }
     }
+}
+
+/// Whether a server other than this process has this database.
+pub(super) fn is_held_by_another(database: &Path) -> bool {
+    let Ok(mut file) = File::open(lock_file(database)) else {
+        return false;
+    };
+    let is_held = matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock));
+    let mut holder = String::new();
+    let is_ours = file.read_to_string(&mut holder).is_ok()
+        && holder.split_whitespace().next() == Some(&process::id().to_string());
+    is_held && !is_ours
 }
 
 fn taken(database: &Path, mut file: File) -> String {

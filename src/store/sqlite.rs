@@ -14,7 +14,7 @@ use sea_orm::{
     sqlx::{Connection as _, sqlite::SqliteJournalMode, sqlite::SqliteSynchronous},
 };
 
-use super::{is_busy as is_locked, is_full as has_no_room, quiet, rights};
+use super::{is_busy as is_locked, is_full as has_no_room, leftover, quiet, rights};
 
 /// How many read-only connections there are; reads are short, and two cores serve them.
 pub(super) const READERS: u32 = 4;
@@ -28,6 +28,16 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// How large the write-ahead log stays when it is begun anew: twice what it usually grows to. While somebody reads for
 /// long it grows without bound, and is cut back to this afterwards.
 const LOG_SIZE: &str = "8388608";
+
+/// Makes a database file ready to be opened for writing: looks at what was left beside it, before SQLite takes it for a
+/// part of the file, and makes the file if there is none.
+///
+/// # Errors
+/// A sentence for the operator. Nothing was changed.
+pub(super) async fn prepare(file: &Path) -> Result<(), String> {
+    leftover::check(file, leftover::PATIENCE).await?;
+    rights::make_room_for(file)
+}
 
 /// Opens the connection that writes. Of several processes that open a new file at once, one sets its mode and the
 /// others wait; SQLite itself does not wait for that.

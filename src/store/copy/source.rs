@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     config::DatabaseUrl,
-    store::{not_opened, postgres, sqlite, statement},
+    store::{leftover, not_opened, postgres, sqlite, statement},
 };
 
 /// How many rows are read at a time.
@@ -50,6 +50,7 @@ impl Source {
                 if !file.exists() {
                     return Err(format!("there is no file {}", file.display()));
                 }
+                leftover::check(file, leftover::PATIENCE).await?;
                 sqlite::options(file, 1, None)
             }
             DatabaseUrl::Postgres(url) => postgres::plain(url, 1),

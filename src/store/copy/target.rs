@@ -8,7 +8,7 @@ use sea_orm::{
 use super::{Progress, source, tables::Table, unwritable};
 use crate::{
     config::DatabaseUrl,
-    store::{not_opened, postgres, rights, schema, sqlite, statement},
+    store::{not_opened, postgres, schema, sqlite, statement},
 };
 
 /// How many values one statement takes: SQLite has room for 32,766.
@@ -39,7 +39,7 @@ impl Target {
     pub async fn open(url: &DatabaseUrl) -> Result<Self, String> {
         let db = match url {
             DatabaseUrl::Sqlite(file) => {
-                rights::make_room_for(file)?;
+                sqlite::prepare(file).await?;
                 let db = sqlite::open(file, Default::default()).await?;
                 schema::bring_up_to_date(&db).await?;
                 db

@@ -6,13 +6,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use migrations::{Migrator, MigratorTrait};
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend,
     DbErr, FromQueryResult,
 };
 
-use super::{not_done, taken};
+use super::{not_done, take_steps, taken};
 use crate::store::{quiet, statement};
 
 /// Tables with their columns; indexes with how they are made.
@@ -65,7 +64,7 @@ async fn made_by(steps: Option<usize>) -> Result<Shape, String> {
     let steps = steps.map(|count| u32::try_from(count).unwrap_or(u32::MAX));
     let made = match steps {
         Some(0) => Ok(()),
-        steps => Migrator::up(&db, steps).await,
+        steps => take_steps(&db, steps).await,
     };
     made.map_err(not_done)?;
     Shape::of(&db).await.map_err(not_done)

@@ -46,6 +46,14 @@ impl Disk {
         true
     }
 
+    /// Makes a little room on a disk that was filled.
+    pub fn makes_room(&self, bytes: u64) {
+        let file = File::options().write(true).open(self.ballast());
+        let file = file.expect("the disk was full");
+        let size = file.metadata().expect("it is there").len();
+        file.set_len(size - bytes).expect("it can be shorter");
+    }
+
     /// Makes room again.
     pub fn empty(&self) {
         std::fs::remove_file(self.ballast()).expect("the disk was full");

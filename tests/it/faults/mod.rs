@@ -7,7 +7,7 @@ mod bad_logs;
 mod channel;
 mod checker;
 mod clients;
-mod disk;
+pub mod disk;
 mod full;
 mod lines;
 mod log;

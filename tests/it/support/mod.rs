@@ -12,6 +12,7 @@ pub mod dice;
 pub mod failure;
 pub mod focus;
 pub mod hands;
+pub mod killing;
 pub mod live;
 pub mod postgres;
 pub mod process;
