@@ -30,6 +30,10 @@
 //! 11. Redis only makes other nodes hear of things sooner. What it loses, brings late or twice is put right by the
 //!     database (`domain::nodes`) and by what listeners were told already (`realtime::positions`). Nothing waits for it.
 //! 12. Every queue, body, page and pool has a bound, and its type says what happens there.
+//! 13. Tables change all at once or not at all (`store::schema`); a step that has landed is never edited.
+//! 14. One process serves a file of SQLite's (`store::server_lock`), and nothing is written to a file before what was left
+//!     beside it was found to belong to it (`store::leftover`).
+//! 15. Nobody else on the machine may read what the program makes (`store::rights`, and the umask of `main`).
 //!
 //! # One message's journey
 //! `web::messages::post` parses the form and asks [`domain::Chat::post`]; the writer (`store::writer`) commits it with

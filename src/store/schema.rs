@@ -103,7 +103,7 @@ pub(super) async fn bring_up_to_date(db: &DatabaseConnection) -> Result<(), Stri
 
 /// Takes so many of the missing steps, or all, without the library's own lines in the log.
 async fn take_steps<'c>(
-    db: impl IntoSchemaManagerConnection<'c> + Send,
+    db: impl IntoSchemaManagerConnection<'c>,
     steps: Option<u32>,
 ) -> Result<(), DbErr> {
     let taking = Migrator::up(db, steps);
