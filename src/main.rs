@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use tertulia::{
     app::StartError,
-    commands::{Cli, Command, moving, serve::serve},
+    commands::{Cli, Command, moving, password, people, serve::serve},
     demo, telemetry,
     version::VERSION,
 };
@@ -26,6 +26,14 @@ fn main() -> ExitCode {
         Command::Demo(config) => {
             telemetry::start(&config.log);
             run(serve(demo::config(config), true))
+        }
+        Command::Password(config) => {
+            telemetry::start(&config.log);
+            run(password::run(&config))
+        }
+        Command::People(config) => {
+            telemetry::start(config.log());
+            run(people::run(&config))
         }
         Command::Move(config) => {
             telemetry::start(&config.log);

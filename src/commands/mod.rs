@@ -4,12 +4,16 @@ use clap::{Parser, Subcommand};
 
 use crate::{config::Config, version::VERSION};
 
+mod beside;
 pub mod moving;
+pub mod password;
+pub mod people;
+mod secret;
 pub mod serve;
 
 /// Tertulia: a self-hosted chat that loses nothing. Without a command it serves.
 #[derive(Debug, Parser)]
-#[command(name = "tertulia", version = VERSION.as_str())]
+#[command(name = "tertulia", version = VERSION.as_str(), args_conflicts_with_subcommands = true)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -26,6 +30,10 @@ pub enum Command {
     Serve(Config),
     /// Serve a chat filled with demo people, rooms and a few days of talk, in ./demo-data
     Demo(Config),
+    /// Give somebody who has forgotten their password a new one, or print a link for it
+    Password(password::PasswordConfig),
+    /// List who has an account; add, promote, shut out
+    People(people::PeopleConfig),
     /// Move everything from one database into another that is empty; the old one is only read
     Move(moving::MoveConfig),
 }

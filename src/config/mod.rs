@@ -10,12 +10,14 @@ use clap::{Parser, ValueEnum};
 
 use crate::version::VERSION;
 
+mod database;
 mod database_url;
 mod log;
 mod public_url;
 mod secret;
 mod setup_code;
 
+pub use database::DatabaseConfig;
 pub use database_url::DatabaseUrl;
 pub use log::{LogConfig, LogFormat};
 pub use public_url::PublicUrl;
@@ -35,7 +37,12 @@ pub struct Config {
     pub data: Option<PathBuf>,
 
     /// Database: sqlite://FILE or postgres://USER@HOST/NAME [default: tertulia.db in the data directory]
-    #[arg(long, env = "TERTULIA_DATABASE", value_name = "URL")]
+    #[arg(
+        long,
+        env = "TERTULIA_DATABASE",
+        value_name = "URL",
+        hide_env_values = true
+    )]
     pub database: Option<DatabaseUrl>,
 
     /// Redis that joins several nodes on one PostgreSQL database: redis://[USER:PASSWORD@]HOST:PORT or rediss://…; several, separated by commas, or one that ends in ?cluster, are of a Redis Cluster

@@ -112,6 +112,11 @@ impl Chat {
         self.store.users(PEOPLE).await
     }
 
+    /// Everybody with an account, however many, for who runs the chat.
+    pub async fn all_people(&self) -> Result<Vec<User>> {
+        self.store.users(i64::MAX.unsigned_abs()).await
+    }
+
     /// Shuts `user` out, or lets them in again. What they wrote stays.
     ///
     /// # Errors

@@ -18,8 +18,7 @@ impl Chat {
     /// # Errors
     /// `NotFound` when nobody has it.
     pub async fn user_named(&self, name: &str) -> Result<User> {
-        let found = self.store.find_user_by_name(&fold(name)).await?;
-        found.ok_or(Error::NotFound)
+        self.find_person(name).await?.ok_or(Error::NotFound)
     }
 
     /// Gives `user` another password. All their sessions and links end.

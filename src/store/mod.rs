@@ -19,6 +19,7 @@ use sea_orm::{
 
 use crate::{config::DatabaseUrl, error::Error};
 
+mod beside;
 pub mod check;
 pub mod copy;
 mod entity;

@@ -17,7 +17,7 @@ use super::{
     forms::{Fields, Form, Query},
     html,
     page::Page,
-    redirect,
+    redirect, security,
 };
 use crate::{
     domain::{
@@ -95,13 +95,29 @@ pub async fn sign_in(
     let folded = names::fold(&form.username);
     site.limits.sign_in(address, &folded).await?;
     let chat = &site.app.chat;
-    let user = match chat.sign_in(&form.username, &form.password).await? {
-        Some(by) if enter(req, site, &by).await? => by.id,
-        _ => {
-            site.limits.wrong_password(address, &folded).await?;
+    let signed_in = chat.sign_in(&form.username, &form.password).await;
+    // Asked for known and unknown names alike, so that it tells nothing by the time that it takes.
+    let known = chat.user_named(&form.username).await.ok();
+    let known = known.as_ref().map(|user| &user.person);
+    let user = match signed_in {
+        Ok(Some(by)) if enter(req, site, &by).await? => by.id,
+        Ok(_) => {
+            security::tell("sign_in_failed", known, address);
+            let counted = site.limits.wrong_password(address, &folded).await;
+            if counted.is_err() {
+                security::tell("sign_in_locked", known, address);
+            }
+            counted?;
             return Ok(not_signed_in(site, &look, &form));
         }
+        Err(err) => {
+            if matches!(err, Error::Forbidden { .. }) {
+                security::tell("sign_in_refused", known, address);
+            }
+            return Err(err.into());
+        }
     };
+    security::tell("signed_in", known, address);
     let next = local_path(&form.next);
     let is_theirs = is_open_to(site, user, next).await?;
     Ok(redirect(if is_theirs { next } else { "/" }))

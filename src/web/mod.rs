@@ -42,6 +42,7 @@ mod people;
 mod presence;
 mod receipts;
 mod rooms;
+mod security;
 mod session;
 mod settings;
 mod signup;

@@ -12,7 +12,7 @@ use super::{
     forms::{Fields, Form, Query},
     html,
     page::Page,
-    redirect,
+    redirect, security,
     signup::without_address,
 };
 use crate::{domain::accounts::Token, error::Error};
@@ -69,6 +69,8 @@ pub async fn set(
     match used.await {
         Ok(Some(user)) => {
             site.signed_in.forget(user);
+            let who = site.app.chat.user(user).await?;
+            security::tell("password_changed", Some(&who.person), address);
             Ok(redirect("/signin?changed=1"))
         }
         Ok(None) => page(site, address, &look, (&form.code, None)).await,
@@ -89,6 +91,7 @@ async fn page(
     let holder = site.app.chat.link_holder(&Token::given(code)).await?;
     let status = match (&holder, error) {
         (None, _) => {
+            security::tell("wrong_password_link", None, address);
             site.limits.wrong_code(address).await?;
             StatusCode::NOT_FOUND
         }

@@ -9,11 +9,11 @@ use super::{
     Site,
     admin::Administrator,
     error::Problem,
-    extract::Look,
+    extract::{ClientAddress, Look},
     forms::{Fields, Form},
     html,
     page::{Page, hue, initials},
-    redirect,
+    redirect, security,
 };
 use crate::{
     error::Error,
@@ -76,6 +76,7 @@ pub async fn ban(
     req: &Request,
     Data(site): Data<&Arc<Site>>,
     Administrator(by): Administrator,
+    address: ClientAddress,
     Form(form): Form<BanForm>,
 ) -> Result<Response, Problem> {
     let id = req.raw_path_param("id").map(UserId::parse);
@@ -86,6 +87,12 @@ pub async fn ban(
         _ => return Err(Problem::Malformed),
     };
     site.app.chat.ban(by.user(), id, is_banned).await?;
+    let event = if is_banned {
+        "deactivated"
+    } else {
+        "activated"
+    };
+    security::tell_deed(event, id, by.person(), address);
     site.signed_in.forget(id);
     Ok(redirect("/admin/people"))
 }

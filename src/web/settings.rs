@@ -12,7 +12,7 @@ use super::{
     forms::{Fields, Form, Query},
     html,
     page::Page,
-    redirect,
+    redirect, security,
 };
 use crate::{
     domain::{accounts::Sessions, names},
@@ -128,9 +128,11 @@ pub async fn set_password(
     let error = match changed.await {
         Ok(Some(())) => {
             site.signed_in.forget(user.id());
+            security::tell("password_changed", Some(user.person()), address);
             return Ok(redirect("/settings?saved=1"));
         }
         Ok(None) => {
+            security::tell("wrong_current_password", Some(user.person()), address);
             site.limits.wrong_password(address, &name).await?;
             "Your current password is another one."
         }

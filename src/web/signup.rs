@@ -17,7 +17,7 @@ use super::{
     forms::{Fields, Form, Query},
     html,
     page::Page,
-    redirect,
+    redirect, security,
 };
 use crate::{
     config::{SetupCode, Signup},
@@ -109,6 +109,7 @@ pub async fn sign_up(
     let made = chat.sign_up(&form.username, &form.password, &admission);
     let (words, status) = match made.await {
         Ok(user) => {
+            security::tell("signed_up", Some(&user.person), address);
             accounts::bind(req, user.person.id).await?;
             return Ok(redirect("/"));
         }
@@ -153,6 +154,7 @@ async fn may_be_first(
     }
     let may = site.app.chat.may_be_first(admission).await?;
     if is_guess && !may {
+        security::tell("wrong_setup_code", None, address);
         site.limits.wrong_code(address).await?;
     }
     Ok(may)

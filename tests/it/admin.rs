@@ -101,9 +101,10 @@ async fn metrics_are_for_this_machine_or_for_the_token() {
 }
 
 #[tokio::test]
-async fn the_log_tells_who_came_how_and_how_long_they_stayed() {
+async fn the_debug_log_tells_who_came_how_and_how_long_they_stayed() {
     let data = TempDir::new().expect("a directory");
-    let mut house = House::opens("127.0.0.1:0", data.path(), &[]).await;
+    let flags = ["--log-level", "debug"];
+    let mut house = House::opens("127.0.0.1:0", data.path(), &flags).await;
     let ada = house.person("ada").await;
     let room = ada.creates_room("General").await;
     let mut ear = ada.listens(room, 0).await;

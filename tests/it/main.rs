@@ -12,6 +12,7 @@ mod browser_plain;
 mod browser_signals;
 mod browser_ticks;
 mod cluster;
+mod commands;
 mod crash;
 mod faults;
 mod first_account;

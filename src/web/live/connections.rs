@@ -320,7 +320,7 @@ fn log(facts: &Facts, what: &'static str) {
     } = &facts.opening;
     let room = room.as_ref().map(|room| room.id.0);
     let transport = transport.as_str();
-    tracing::info!(live.id = facts.id, user = person.id.0, room, transport, %from, "{what}");
+    tracing::debug!(live.id = facts.id, user = person.id.0, room, transport, %from, "{what}");
 }
 
 fn log_end(facts: &Facts, why: &'static str, took: Duration, bytes: u64) {
@@ -332,7 +332,7 @@ fn log_end(facts: &Facts, why: &'static str, took: Duration, bytes: u64) {
     } = &facts.opening;
     let room = room.as_ref().map(|room| room.id.0);
     let (transport, seconds) = (transport.as_str(), took.as_secs_f32());
-    tracing::info!(
+    tracing::debug!(
         live.id = facts.id,
         user = person.id.0,
         room,

@@ -253,3 +253,21 @@ fn command_under(under: &[&str], arguments: &[&str]) -> Command {
     }
     command
 }
+
+/// Runs `tertulia` with these arguments to its end, with this as its standard input.
+pub async fn outcome_with(input: &str, arguments: &[&str]) -> Output {
+    let mut command = command_under(&[], arguments);
+    command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut child = command.spawn().expect("the program starts");
+    let mut pipe = child.stdin.take().expect("its input is a pipe");
+    // A program that ends without reading breaks the pipe; its outcome says why it did.
+    let _ = pipe.write_all(input.as_bytes()).await;
+    drop(pipe);
+    timeout(PATIENCE, child.wait_with_output())
+        .await
+        .expect("the program ends by itself")
+        .expect("it is a child of ours")
+}

@@ -1,0 +1,54 @@
+//! The database as a command opens it: beside a server that may be running, without making or changing its tables.
+
+use std::path::Path;
+
+use super::{Line, Store, connect, postgres, schema, sqlite};
+use crate::config::DatabaseUrl;
+
+impl Store {
+    /// Opens a database that a server has made, one connection to write and one to read. On SQLite what the command
+    /// writes waits for the server's transactions and the server's for it, a few seconds at most.
+    ///
+    /// # Errors
+    /// A sentence for the operator: there is none, it cannot be opened, or it belongs to another version.
+    pub async fn open_beside(url: &DatabaseUrl) -> Result<Self, String> {
+        let doubtful = std::sync::Arc::default();
+        let (write, read) = match url {
+            DatabaseUrl::Sqlite(file) => {
+                must_be_there(file)?;
+                let write = sqlite::open(file, std::sync::Arc::clone(&doubtful)).await?;
+                (write, sqlite::options(file, 1, None))
+            }
+            DatabaseUrl::Postgres(url) => {
+                let suspicion = postgres::Suspicion::default();
+                let options = || postgres::options(url, 1, &suspicion);
+                (connect(options()).await?, options())
+            }
+        };
+        if !schema::is_up_to_date(&write).await? {
+            return Err(
+                "this database has not been brought up to date by this version of Tertulia: start the server once, \
+                 then try again. Nothing was changed"
+                    .into(),
+            );
+        }
+        let read = connect(read).await?;
+        Ok(Self {
+            write: Line::new(write),
+            read: Line::new(read),
+            doubtful,
+        })
+    }
+}
+
+/// A command makes no database: it would be another than the one that is meant.
+fn must_be_there(file: &Path) -> Result<(), String> {
+    match file.try_exists() {
+        Ok(false) => Err(format!(
+            "there is no database {}: start the server once, or name the place that it was given with --data or \
+             --database",
+            file.display()
+        )),
+        Ok(true) | Err(_) => Ok(()),
+    }
+}
