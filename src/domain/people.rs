@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Chat, accounts::Token, names::fold, passwords::Password};
+use super::{Chat, accounts::Token, passwords::Password};
 use crate::{
     error::{Error, Result},
     ids::UserId,
