@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use tertulia::{
     app::StartError,
-    commands::{Cli, Command, moving, password, people, serve::serve},
+    commands::{Cli, Command, health, moving, password, people, serve::serve},
     demo, telemetry,
     version::VERSION,
 };
@@ -35,6 +35,7 @@ fn main() -> ExitCode {
             telemetry::start(config.log());
             run(people::run(&config))
         }
+        Command::Health(config) => run(async { health::run(&config) }),
         Command::Move(config) => {
             telemetry::start(&config.log);
             run(moving::run(&config))

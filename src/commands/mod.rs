@@ -5,6 +5,7 @@ use clap::{Parser, Subcommand};
 use crate::{config::Config, version::VERSION};
 
 mod beside;
+pub mod health;
 pub mod moving;
 pub mod password;
 pub mod people;
@@ -34,6 +35,8 @@ pub enum Command {
     Password(password::PasswordConfig),
     /// List who has an account; add, promote, shut out
     People(people::PeopleConfig),
+    /// Ask the server on this machine whether it is well, as a container's health check
+    Health(health::HealthConfig),
     /// Move everything from one database into another that is empty; the old one is only read
     Move(moving::MoveConfig),
 }

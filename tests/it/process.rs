@@ -111,6 +111,25 @@ async fn a_secret_may_stand_in_a_file_and_is_told_to_nobody() {
 }
 
 #[tokio::test]
+async fn a_container_asks_the_program_itself_whether_it_is_well() {
+    let data = TempDir::new().expect("a directory");
+    let house = House::opens("0.0.0.0:0", data.path(), &[]).await;
+    let port = house.listen().rsplit_once(':').expect("it has a port").1;
+    let asks = ["health", "--listen", &format!("0.0.0.0:{port}")];
+    let run = outcome_of(&asks).await;
+    assert!(run.status.success(), "{run:?}");
+    assert_eq!(String::from_utf8_lossy(&run.stdout), "ok\n");
+    house.dies().await;
+    let run = outcome_of(&asks).await;
+    assert!(!run.status.success());
+    let said = String::from_utf8_lossy(&run.stderr);
+    assert!(
+        said.contains(asks[2]) && !said.contains("panicked"),
+        "{said}"
+    );
+}
+
+#[tokio::test]
 async fn help_names_every_flag_and_its_variable() {
     let run = outcome_of(&["--help"]).await;
     assert!(run.status.success());
