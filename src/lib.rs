@@ -1,7 +1,8 @@
 //! Tertulia: a self-hosted chat that loses nothing. This page is the map.
 //!
 //! - [`ids`], [`clock`], [`error`], [`records`]: the words that every layer shares. They know nothing.
-//! - [`store`]: where facts are kept. The only home of `sea_orm`. One writer commits everything that waits.
+//! - [`store`]: where facts are kept. The only home of `sea_orm`. One writer commits everything that waits; what became
+//!   of the last write and the last reading is kept too (`store::Health`), and is what `/readyz` says.
 //! - [`realtime`]: how news travels. Events, topics, the hub's bounded queues, the bus between processes.
 //! - [`domain`]: what a chat is: its rules. Acts on `store` and publishes through `realtime`.
 //! - [`listener`]: where connections come in: places, deadlines, HTTP framing made strict. Knows no routes and no `poem`.

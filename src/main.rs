@@ -40,6 +40,10 @@ fn main() -> ExitCode {
             telemetry::start(&config.log);
             run(moving::run(&config))
         }
+        Command::Monitoring(what) => {
+            print!("{}", what.text());
+            ExitCode::SUCCESS
+        }
     }
 }
 

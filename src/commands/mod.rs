@@ -6,6 +6,7 @@ use crate::{config::Config, version::VERSION};
 
 mod beside;
 pub mod health;
+pub mod monitoring;
 pub mod moving;
 pub mod password;
 pub mod people;
@@ -39,4 +40,7 @@ pub enum Command {
     Health(health::HealthConfig),
     /// Move everything from one database into another that is empty; the old one is only read
     Move(moving::MoveConfig),
+    /// Print what Prometheus and Grafana need to watch over servers
+    #[command(subcommand)]
+    Monitoring(monitoring::Monitoring),
 }

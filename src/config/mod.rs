@@ -1,10 +1,7 @@
 //! What the operator can set: each flag is also a `TERTULIA_…` variable, has a default and one line of help.
 //! A wrong value is refused with a sentence that says what to write instead.
 
-use std::{
-    net::{IpAddr, SocketAddr},
-    path::PathBuf,
-};
+use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Parser, ValueEnum};
 
@@ -12,17 +9,21 @@ use crate::version::VERSION;
 
 mod database;
 mod database_url;
+mod host_name;
 mod log;
 mod public_url;
 mod secret;
 mod setup_code;
+mod trusted_proxies;
 
 pub use database::DatabaseConfig;
 pub use database_url::DatabaseUrl;
+pub use host_name::HostName;
 pub use log::{LogConfig, LogFormat};
 pub use public_url::PublicUrl;
 pub use secret::text_or_file;
 pub use setup_code::SetupCode;
+pub use trusted_proxies::TrustedProxies;
 
 /// Everything that can be set. What may hold a password may also be `@FILE`, and stands in that file.
 #[derive(Debug, Clone, Parser)]
@@ -53,14 +54,23 @@ pub struct Config {
     #[arg(long, env = "TERTULIA_PUBLIC_URL", value_name = "URL")]
     pub public_url: Option<PublicUrl>,
 
-    /// Addresses of proxies whose X-Forwarded-For counts, separated by commas
+    /// Further names under which the server answers, separated by commas or given several times; with any port
+    #[arg(
+        long = "host",
+        env = "TERTULIA_HOST",
+        value_name = "NAME",
+        value_delimiter = ','
+    )]
+    pub hosts: Vec<HostName>,
+
+    /// Proxies whose X-Forwarded-For or Forwarded counts: addresses, networks (10.0.0.0/8, fd00::/8), loopback, private; separated by commas
     #[arg(
         long,
         env = "TERTULIA_TRUSTED_PROXIES",
-        value_name = "IP",
+        value_name = "NETWORK",
         value_delimiter = ','
     )]
-    pub trusted_proxies: Vec<IpAddr>,
+    pub trusted_proxies: Vec<TrustedProxies>,
 
     /// Who may create an account (the first account, the administrator's, can always be created)
     #[arg(long, env = "TERTULIA_SIGNUP", value_enum, default_value = "open")]

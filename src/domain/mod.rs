@@ -11,8 +11,10 @@ use crate::{
     ids::{Rev, RoomId},
     realtime::{Bus, Event, Hub},
     records::Room,
-    store::{Change, Committed, Store, Writer},
+    store::{Change, Committed, Health, Store, Writer},
 };
+
+pub use crate::store::{Cause, Condition};
 
 pub mod accounts;
 pub mod body;
@@ -106,12 +108,14 @@ impl Chat {
         Ok((chat, task))
     }
 
-    /// Whether the database answers.
-    ///
-    /// # Errors
-    /// `Unavailable` when it does not.
-    pub async fn ping(&self) -> Result<()> {
-        self.store.ping().await
+    /// How the database is: whether it can be read and written, and how much room is left.
+    pub async fn condition(&self) -> Condition {
+        self.store.condition().await
+    }
+
+    /// What has become of statements so far.
+    pub fn health(&self) -> &Health {
+        self.store.health()
     }
 
     /// Commits what was accepted, then closes the database.

@@ -84,6 +84,7 @@ pub fn inspect(head: &[u8], body_limit: u64) -> Result<Next, Rejection> {
         .take_while(|line| !line.is_empty());
     let http_1_1 = is_http_1_1(lines.next().unwrap_or_default())?;
 
+    // Whether there must be a host is for the guard to say: it knows what is asked for.
     let (mut host, mut length, mut chunked) = (None, None, false);
     let (mut connection_upgrade, mut upgrade, mut compressed) = (false, false, false);
     for line in lines {
@@ -108,7 +109,7 @@ pub fn inspect(head: &[u8], body_limit: u64) -> Result<Next, Rejection> {
         }
     }
 
-    if (http_1_1 && host.is_none()) || (chunked && length.is_some()) {
+    if chunked && length.is_some() {
         return Err(Rejection::Malformed);
     }
     let length = length.map_or(Ok(0), content_length)?;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Line, Store, connect, postgres, schema, sqlite};
+use super::{Store, connect, health::Probe, postgres, schema, sqlite};
 use crate::config::DatabaseUrl;
 
 impl Store {
@@ -33,11 +33,7 @@ impl Store {
             );
         }
         let read = connect(read).await?;
-        Ok(Self {
-            write: Line::new(write),
-            read: Line::new(read),
-            doubtful,
-        })
+        Ok(Self::over(write, read, Probe::default(), doubtful))
     }
 }
 

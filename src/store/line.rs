@@ -12,57 +12,106 @@ use sea_orm::{
 };
 use tokio::time::timeout;
 
+use super::{health::Health, transaction::Transaction};
+
 /// How long an answer is waited for: longer than the server itself lets a statement run.
 const PATIENCE: Duration = Duration::from_secs(6);
 
-/// Connections, each statement on which is answered in time or given up. What a transaction does is not timed here.
+/// Connections, each statement on which is answered in time or given up, and noted. What a transaction does is not
+/// timed.
 #[derive(Debug, Clone)]
-pub(super) struct Line(DatabaseConnection);
+pub(super) struct Line {
+    connections: DatabaseConnection,
+    health: Health,
+    writes: bool,
+}
 
 impl Line {
-    /// A line over these connections.
-    pub fn new(connections: DatabaseConnection) -> Self {
-        Self(connections)
+    /// A line over connections that write.
+    pub fn writing(connections: DatabaseConnection, health: Health) -> Self {
+        Self {
+            connections,
+            health,
+            writes: true,
+        }
     }
 
-    /// Begins a transaction that writes. On SQLite it waits for its turn here: one that only reads at first is refused
-    /// when another process (a command of the operator's) writes before it does.
-    pub async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
-        let is_sqlite = self.get_database_backend() == DbBackend::Sqlite;
+    /// A line over connections that only read.
+    pub fn reading(connections: DatabaseConnection, health: Health) -> Self {
+        Self {
+            connections,
+            health,
+            writes: false,
+        }
+    }
+
+    /// Begins a transaction that writes, and notes what becomes of it. On SQLite it waits for its turn here: one that
+    /// only reads at first is refused when another process (a command of the operator's) writes before it does.
+    pub async fn begin(&self) -> Result<Transaction, DbErr> {
+        let begun = self.begin_plain().await;
+        let begun = begun.inspect_err(|err| self.health.note_failure(err))?;
+        Ok(Transaction::new(begun, self.health.clone()))
+    }
+
+    /// The same of which nothing is noted here, for whoever does so; one that only reads on connections that do.
+    pub async fn begin_plain(&self) -> Result<DatabaseTransaction, DbErr> {
+        let waits = self.writes && self.get_database_backend() == DbBackend::Sqlite;
         let options = TransactionOptions {
-            sqlite_transaction_mode: is_sqlite.then_some(SqliteTransactionMode::Immediate),
+            sqlite_transaction_mode: waits.then_some(SqliteTransactionMode::Immediate),
             ..Default::default()
         };
-        in_time(self.0.begin_with_options(options)).await
+        in_time(self.connections.begin_with_options(options)).await
     }
 
     /// Closes all connections.
     pub async fn close(self) -> Result<(), DbErr> {
-        self.0.close().await
+        self.connections.close().await
+    }
+
+    fn noted<T>(&self, reads: bool, done: Result<T, DbErr>) -> Result<T, DbErr> {
+        match &done {
+            Ok(_) if self.writes && !reads => self.health.wrote(),
+            Ok(_) => {}
+            Err(err) if self.writes => self.health.note_failure(err),
+            Err(err) => self.health.note_unread(err),
+        }
+        done
     }
 }
 
 #[async_trait]
 impl ConnectionTrait for Line {
     fn get_database_backend(&self) -> DbBackend {
-        self.0.get_database_backend()
+        self.connections.get_database_backend()
     }
 
     async fn execute_raw(&self, stmt: Statement) -> Result<ExecResult, DbErr> {
-        in_time(self.0.execute_raw(stmt)).await
+        let reads = reads(&stmt.sql);
+        self.noted(reads, in_time(self.connections.execute_raw(stmt)).await)
     }
 
     async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
-        in_time(self.0.execute_unprepared(sql)).await
+        self.noted(
+            reads(sql),
+            in_time(self.connections.execute_unprepared(sql)).await,
+        )
     }
 
     async fn query_one_raw(&self, stmt: Statement) -> Result<Option<QueryResult>, DbErr> {
-        in_time(self.0.query_one_raw(stmt)).await
+        let reads = reads(&stmt.sql);
+        self.noted(reads, in_time(self.connections.query_one_raw(stmt)).await)
     }
 
     async fn query_all_raw(&self, stmt: Statement) -> Result<Vec<QueryResult>, DbErr> {
-        in_time(self.0.query_all_raw(stmt)).await
+        let reads = reads(&stmt.sql);
+        self.noted(reads, in_time(self.connections.query_all_raw(stmt)).await)
     }
+}
+
+/// Whether a statement only reads.
+fn reads(sql: &str) -> bool {
+    let first = sql.trim_start().get(..6);
+    first.is_some_and(|word| word.eq_ignore_ascii_case("SELECT"))
 }
 
 /// What `work` comes to, or, as for a lost connection, that there was no answer.

@@ -5,10 +5,7 @@
 
 use std::{
     path::Path,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, atomic::AtomicBool},
     time::Duration,
 };
 
@@ -23,6 +20,7 @@ mod beside;
 pub mod check;
 pub mod copy;
 mod entity;
+mod health;
 mod leftover;
 mod line;
 mod locks;
@@ -39,11 +37,15 @@ pub mod session;
 pub mod setting;
 mod sqlite;
 mod trail;
+mod transaction;
 pub mod user;
 mod writer;
 
+use health::Probe;
+pub use health::{Cause, Condition, Disk, Health, Room};
 use line::Line;
 use server_lock::ServerLock;
+use transaction::Transaction;
 pub use writer::{Change, Committed, NewMessage, Write, Writer, Written};
 
 /// Takes a database for this process to serve, before it is opened: on SQLite it takes the server's lock and mends the
@@ -67,7 +69,8 @@ pub fn take_to_serve(url: &DatabaseUrl, data: &Path) -> Result<Option<ServerLock
 pub struct Store {
     write: Line,
     read: Line,
-    doubtful: Arc<AtomicBool>,
+    health: Health,
+    probe: Arc<Probe>,
 }
 
 impl Store {
@@ -77,13 +80,13 @@ impl Store {
     /// A sentence for the operator: the directory cannot be made, the server does not answer, a migration failed.
     pub async fn open(url: &DatabaseUrl) -> Result<Self, String> {
         let doubtful = Arc::new(AtomicBool::new(false));
-        let (write, read) = match url {
+        let (write, read, probe) = match url {
             DatabaseUrl::Sqlite(file) => {
                 sqlite::prepare(file).await?;
                 let write = sqlite::open(file, doubtful.clone()).await?;
                 schema::bring_up_to_date(&write).await?;
                 let read = connect(sqlite::options(file, sqlite::READERS, None)).await?;
-                (write, read)
+                (write, read, Probe::of_file(file))
             }
             DatabaseUrl::Postgres(url) => {
                 schema::bring_up_to_date_together(url).await?;
@@ -91,32 +94,30 @@ impl Store {
                 let write = postgres::options(url, postgres::WRITERS, &suspicion);
                 let read = postgres::options(url, postgres::READERS, &suspicion);
                 let (write, read) = (connect(write).await?, connect(read).await?);
-                (write, read)
+                (write, read, Probe::default())
             }
         };
-        Ok(Self {
-            write: Line::new(write),
-            read: Line::new(read),
-            doubtful,
-        })
+        Ok(Self::over(write, read, probe, doubtful))
     }
 
-    /// Notes that a write has failed: the next one opens a connection of its own. A file that was opened while it was
-    /// read-only stays so for its connection, whatever becomes of the file.
-    fn doubt(&self) {
-        self.doubtful.store(true, Ordering::Relaxed);
+    fn over(
+        write: DatabaseConnection,
+        read: DatabaseConnection,
+        probe: Probe,
+        doubtful: Arc<AtomicBool>,
+    ) -> Self {
+        let health = Health::new(doubtful);
+        Self {
+            write: Line::writing(write, health.clone()),
+            read: Line::reading(read, health.clone()),
+            health,
+            probe: Arc::new(probe),
+        }
     }
 
-    /// Whether the database answers.
-    ///
-    /// # Errors
-    /// `Unavailable` when it does not.
-    pub async fn ping(&self) -> Result<(), Error> {
-        self.read
-            .execute_unprepared("SELECT 1")
-            .await
-            .map_err(failure)?;
-        Ok(())
+    /// What has become of statements so far.
+    pub fn health(&self) -> &Health {
+        &self.health
     }
 
     /// Whether several nodes may write to the same database, so that each has to mind the others.

@@ -3,10 +3,10 @@
 //! The table keeps a hash of each, so who reads the database cannot use one, and looking one up tells nothing by the
 //! time that it takes.
 
-use sea_orm::{ConnectionTrait, DatabaseTransaction, EntityTrait, FromQueryResult, Value};
+use sea_orm::{ConnectionTrait, EntityTrait, FromQueryResult, Value};
 use sha2::{Digest, Sha256};
 
-use super::{Store, entity::one_time_link, failure, session::hex, statement};
+use super::{Store, Transaction, entity::one_time_link, failure, session::hex, statement};
 use crate::{
     clock::UnixMillis,
     error::{Error, Result},
@@ -135,26 +135,26 @@ impl Store {
 }
 
 /// Whether the first account can be made with this code, as seen from inside a transaction.
-pub(super) async fn is_setup_code(tx: &DatabaseTransaction, code: &Token) -> Result<bool> {
+pub(super) async fn is_setup_code(tx: &Transaction, code: &Token) -> Result<bool> {
     let found = one_time_link::Entity::find_by_id(code.hash());
     let found = found.one(tx).await.map_err(failure)?;
     Ok(found.is_some_and(|link| link.kind == SETUP))
 }
 
 /// Ends all setup codes: there is a first account.
-pub(super) async fn delete_setup_codes(tx: &DatabaseTransaction) -> Result<()> {
+pub(super) async fn delete_setup_codes(tx: &Transaction) -> Result<()> {
     let sql = "DELETE FROM one_time_links WHERE kind = $1";
     run(tx, sql, [SETUP.into()]).await
 }
 
 /// Ends all links of `user`.
-pub(super) async fn delete_links_of(tx: &DatabaseTransaction, user: UserId) -> Result<()> {
+pub(super) async fn delete_links_of(tx: &Transaction, user: UserId) -> Result<()> {
     let sql = "DELETE FROM one_time_links WHERE user_id = $1";
     run(tx, sql, [user.0.into()]).await
 }
 
 async fn insert(
-    tx: &DatabaseTransaction,
+    tx: &Transaction,
     token: &Token,
     (kind, user): (&str, Option<UserId>),
     (now, expires): (UnixMillis, Option<UnixMillis>),
@@ -171,7 +171,7 @@ async fn insert(
 }
 
 async fn run(
-    tx: &DatabaseTransaction,
+    tx: &Transaction,
     sql: &str,
     values: impl IntoIterator<Item = Value>,
 ) -> Result<(), Error> {

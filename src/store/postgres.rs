@@ -14,7 +14,7 @@ use sea_orm::{
 };
 use tokio::time::timeout;
 
-use super::quiet;
+use super::{health::Cause, quiet};
 
 /// How many connections the writer and single statements share.
 pub(super) const WRITERS: u32 = 4;
@@ -115,6 +115,21 @@ pub(super) fn can_pass(code: &str) -> bool {
         || ["08", "40", "53", "57", "58"]
             .iter()
             .any(|class| code.starts_with(class))
+}
+
+/// What PostgreSQL's code says of the server; `None` when it only speaks of the statement or of another one in its way.
+pub(super) fn cause(code: &str) -> Option<Cause> {
+    Some(match (code, code.get(..2)?) {
+        ("53100", _) => Cause::DiskFull,
+        ("25006" | "42501", _) => Cause::ReadOnly,
+        ("55P03", _) => Cause::Locked,
+        ("57014" | "25P03", _) => Cause::NoAnswer,
+        ("XX001" | "XX002", _) => Cause::Damaged,
+        (_, "08" | "28" | "3D" | "53" | "57") => Cause::Unreachable,
+        (_, "58") => Cause::Disk,
+        (_, "22" | "23" | "40") => return None,
+        _ => Cause::Other,
+    })
 }
 
 /// Whether another transaction got in the way, so that the same again may succeed.

@@ -6,10 +6,7 @@
 use std::fmt::Write as _;
 
 use async_trait::async_trait;
-use sea_orm::{
-    ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter,
-    sea_query::OnConflict,
-};
+use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, sea_query::OnConflict};
 use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 use tower_sessions::{
@@ -18,7 +15,7 @@ use tower_sessions::{
     session_store::{self, Error as SessionError},
 };
 
-use super::{Store, entity::session, failure};
+use super::{Store, Transaction, entity::session, failure};
 use crate::{clock::Clock, error::Result, ids::UserId};
 
 /// The key in a session's data under which the signed-in person's id stands.
@@ -42,11 +39,6 @@ impl Sessions {
         key(id)
     }
 
-    fn not_written(&self, err: sea_orm::DbErr) -> SessionError {
-        self.store.doubt();
-        backend(err)
-    }
-
     /// Removes what has expired; returns how many.
     pub async fn delete_expired(&self) -> Result<u64> {
         let expired =
@@ -60,11 +52,7 @@ impl Sessions {
 }
 
 /// Ends all sessions of `user`, but for the one that the store calls `kept`.
-pub(super) async fn delete_of(
-    tx: &DatabaseTransaction,
-    user: UserId,
-    kept: Option<&str>,
-) -> Result<()> {
+pub(super) async fn delete_of(tx: &Transaction, user: UserId, kept: Option<&str>) -> Result<()> {
     let theirs = session::Entity::delete_many().filter(session::Column::UserId.eq(user.0));
     let ended = match kept {
         Some(kept) => theirs.filter(session::Column::Id.ne(kept)),
@@ -82,7 +70,7 @@ impl SessionStore for Sessions {
         session::Entity::insert(row)
             .exec_without_returning(&self.store.write)
             .await
-            .map_err(|err| self.not_written(err))?;
+            .map_err(backend)?;
         Ok(())
     }
 
@@ -98,7 +86,7 @@ impl SessionStore for Sessions {
         saved
             .exec_without_returning(&self.store.write)
             .await
-            .map_err(|err| self.not_written(err))?;
+            .map_err(backend)?;
         Ok(())
     }
 

@@ -14,7 +14,7 @@ use sea_orm::{
     sqlx::{Connection as _, sqlite::SqliteJournalMode, sqlite::SqliteSynchronous},
 };
 
-use super::{is_busy as is_locked, is_full as has_no_room, leftover, quiet, rights};
+use super::{health::Cause, is_busy as is_locked, is_full as has_no_room, leftover, quiet, rights};
 
 /// How many read-only connections there are; reads are short, and two cores serve them.
 pub(super) const READERS: u32 = 4;
@@ -104,6 +104,41 @@ pub(super) fn options(
         Box::pin(async move { Ok(is_at_rest && !is_doubtful) })
     });
     options
+}
+
+/// A connection that writes once to a file that is there, and waits so long for whoever has locked it.
+pub(super) fn options_for_probe(file: &Path, patience: Duration) -> ConnectOptions {
+    let file = file.to_path_buf();
+    let mut options = ConnectOptions::new("sqlite::memory:");
+    quiet(&mut options, 1)
+        .acquire_timeout(patience)
+        .map_sqlx_sqlite_opts(move |opts| {
+            opts.filename(&file)
+                .in_memory(false)
+                .shared_cache(false)
+                .create_if_missing(false)
+                .busy_timeout(patience / 2)
+                .synchronous(SqliteSynchronous::Full)
+        });
+    options
+}
+
+/// What SQLite's code says of the file; `None` when it only speaks of the statement, as for a constraint.
+pub(super) fn cause(code: &str) -> Option<Cause> {
+    let code: u32 = code.parse().ok()?;
+    Some(match (code, code & 0xff) {
+        // The file was moved away under the connection.
+        (1032, _) => Cause::Replaced,
+        (_, 5 | 6) => Cause::Locked,
+        (_, 8) => Cause::ReadOnly,
+        (_, 10) => Cause::Disk,
+        (_, 11 | 26) => Cause::Damaged,
+        (_, 13) => Cause::DiskFull,
+        (_, 14) => Cause::NotOpened,
+        // Too big, constraint, mismatch, range.
+        (_, 18 | 19 | 20 | 25) => return None,
+        _ => Cause::Other,
+    })
 }
 
 /// SQLite's busy (5), locked (6), read-only (8), I/O error (10), full (13) and "cannot open" (14, as without file

@@ -1,12 +1,12 @@
 //! Facts about people.
 
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait,
-    FromQueryResult, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, sea_query::Expr,
+    ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult,
+    PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, sea_query::Expr,
 };
 
 use super::{
-    Store,
+    Store, Transaction,
     entity::user,
     failure, is_taken, locks,
     one_time_link::{self, Token},
@@ -265,7 +265,8 @@ impl Store {
                 .await
                 .map_err(failure)?;
         }
-        tx.commit().await.map_err(failure)
+        tx.commit().await.map_err(failure)?;
+        Ok(())
     }
 
     /// When this person was last here, if it is known and they let others see it.
@@ -320,7 +321,7 @@ impl Store {
 }
 
 /// Refuses an account that was just inserted with this role, if `admission` is not enough for it.
-async fn admit(tx: &DatabaseTransaction, role: Role, admission: &Admission) -> Result<()> {
+async fn admit(tx: &Transaction, role: Role, admission: &Admission) -> Result<()> {
     if role != Role::Administrator {
         return match admission.others {
             true => Ok(()),
@@ -337,7 +338,7 @@ async fn admit(tx: &DatabaseTransaction, role: Role, admission: &Admission) -> R
 }
 
 /// Refuses a change after which nobody could look after the chat.
-async fn must_have_an_administrator(tx: &DatabaseTransaction) -> Result<()> {
+async fn must_have_an_administrator(tx: &Transaction) -> Result<()> {
     let left = user::Entity::find()
         .filter(user::Column::Role.eq(Role::Administrator.as_str()))
         .filter(user::Column::Banned.eq(false));
@@ -351,7 +352,7 @@ async fn must_have_an_administrator(tx: &DatabaseTransaction) -> Result<()> {
 
 /// The row of the person comes first: who signs in meanwhile waits for it, see [`Store::still_signs_in`].
 pub(super) async fn replace_password(
-    tx: &DatabaseTransaction,
+    tx: &Transaction,
     id: UserId,
     password: &str,
     kept: Option<&str>,

@@ -1,4 +1,5 @@
-//! Error → status and words, in one place. The words are fixed; nothing that was sent ever comes back.
+//! Error → status and words, in one place. The words are fixed; nothing that was sent ever comes back, but for
+//! well-formed names of hosts in what a refusal advises.
 
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use poem::{
 };
 use serde::Serialize;
 
-use super::{Site, extract::Wants, page::Page};
+use super::{Site, extract::Wants, page::Page, refusal::Refusal};
 use crate::error::Error;
 
 /// Why a request is not answered as asked: what went wrong in the chat, or in the request itself.
@@ -36,12 +37,9 @@ pub enum Problem {
     /// The body is of a kind that is not read here.
     #[error("unsupported media type")]
     Unsupported,
-    /// The request was made by another site's page.
-    #[error("cross-site request")]
-    CrossSite,
-    /// The request is for a host that this is not.
-    #[error("misdirected request")]
-    Misdirected,
+    /// The request is for a host that this is not, or was made by a page of another site.
+    #[error("refused by where it is for or from")]
+    Refused(Box<Refusal>),
     /// The server is about to stop; another one, or the same anew, takes over.
     #[error("stopping")]
     Stopping,
@@ -51,7 +49,8 @@ impl ResponseError for Problem {
     fn status(&self) -> StatusCode {
         match self {
             Self::Chat(Error::NotFound) => StatusCode::NOT_FOUND,
-            Self::Chat(Error::Forbidden { .. }) | Self::CrossSite => StatusCode::FORBIDDEN,
+            Self::Refused(refusal) if refusal.is_misdirected() => StatusCode::MISDIRECTED_REQUEST,
+            Self::Chat(Error::Forbidden { .. }) | Self::Refused(_) => StatusCode::FORBIDDEN,
             Self::Chat(Error::Conflict { .. }) => StatusCode::CONFLICT,
             Self::Chat(Error::Invalid { .. }) | Self::WrongPassword => {
                 StatusCode::UNPROCESSABLE_ENTITY
@@ -64,7 +63,6 @@ impl ResponseError for Problem {
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Unsupported => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::Misdirected => StatusCode::MISDIRECTED_REQUEST,
             Self::Stopping => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
@@ -122,15 +120,21 @@ impl Problem {
                 "Not understood",
                 "The server does not read this kind of content.",
             ),
-            Self::CrossSite => (
-                "Refused",
-                "This request came from another site. Open the page here and try again.",
-            ),
-            Self::Misdirected => (
-                "Wrong address",
-                "This server does not answer under that name.",
-            ),
+            Self::Refused(refusal) => refusal.words(),
             Self::Stopping => ("Back in a moment", "The server is being restarted."),
+        }
+    }
+
+    /// Whether whoever runs the server should know of it: nothing that a request does brings it about.
+    pub fn is_fault(&self) -> bool {
+        self.status().is_server_error() && !matches!(self, Self::Stopping)
+    }
+
+    /// What to tell whoever runs the server, if it is for them to change something.
+    fn advice(&self) -> Option<&str> {
+        match self {
+            Self::Refused(refusal) => Some(refusal.advice()),
+            _ => None,
         }
     }
 
@@ -153,6 +157,7 @@ struct ErrorView<'a> {
     status: u16,
     title: &'static str,
     words: &'static str,
+    advice: Option<&'a str>,
     request_id: &'a str,
     back: &'static str,
 }
@@ -168,12 +173,9 @@ struct ErrorPage<'a> {
     error: ErrorView<'a>,
 }
 
-/// The answer to a request that failed: a page, a fragment, or the way to the sign-in page. Faults of ours are logged here.
+/// The answer to a request that failed: a page, a fragment, or the way to the sign-in page.
 pub fn render(site: &Site, wants: &Wants, request_id: &str, problem: &Problem) -> Response {
     let status = problem.status();
-    if status.is_server_error() && !matches!(problem, Problem::Stopping) {
-        tracing::error!(request.id = request_id, status = status.as_u16(), error = %problem, "a request failed");
-    }
     if let (Problem::SignedOut, Wants::Page { path: Some(path) }) = (problem, wants) {
         let next = form_urlencoded::byte_serialize(path.as_bytes()).collect::<String>();
         return super::redirect(&if path == "/" {
@@ -187,6 +189,7 @@ pub fn render(site: &Site, wants: &Wants, request_id: &str, problem: &Problem) -
         status: status.as_u16(),
         title,
         words,
+        advice: problem.advice(),
         request_id,
         back: "/",
     };

@@ -1,15 +1,15 @@
 //! What handlers take from a request: who asks, in which room, for a page or a fragment, from where.
 //! Forms and queries are read by [`forms`](super::forms).
 
-use std::{net::IpAddr, sync::Arc};
+use std::sync::Arc;
 
 use poem::{
     FromRequest, Request, RequestBody,
     http::{HeaderMap, Method, header},
-    web::RemoteAddr,
 };
 use tower_sessions::{Session, session::Id};
 
+pub use super::client_address::ClientAddress;
 use super::{Site, error::Problem, zone::Zone};
 use crate::{
     domain::accounts::SESSION_USER,
@@ -225,61 +225,6 @@ pub fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
         .flatten()
         .find(|cookie| cookie.name() == name);
     found.map(|cookie| cookie.value().to_string())
-}
-
-/// Where the request comes from: the peer, or what a trusted proxy says of it. IPv6 counts by its /64 network.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct ClientAddress(pub IpAddr);
-
-impl std::fmt::Display for ClientAddress {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl ClientAddress {
-    /// Read from a request's head.
-    pub fn of(site: &Site, req: &Request) -> Self {
-        Self(network(Self::exact(site, req)))
-    }
-
-    /// The address itself, not its network.
-    pub fn exact(site: &Site, req: &Request) -> IpAddr {
-        let RemoteAddr(addr) = req.remote_addr();
-        let peer = addr
-            .as_socket_addr()
-            .map_or(IpAddr::from([0, 0, 0, 0]), std::net::SocketAddr::ip)
-            .to_canonical();
-        if !site.app.config.trusted_proxies.contains(&peer) {
-            return peer;
-        }
-        let mut forwarded = req
-            .headers()
-            .get_all("x-forwarded-for")
-            .into_iter()
-            .filter_map(|value| value.to_str().ok());
-        let last = forwarded
-            .next_back()
-            .and_then(|list| list.rsplit(',').next())
-            .and_then(|it| it.trim().parse().ok());
-        last.unwrap_or(peer)
-    }
-}
-
-fn network(addr: IpAddr) -> IpAddr {
-    match addr.to_canonical() {
-        IpAddr::V6(v6) => {
-            let [a, b, c, d, ..] = v6.segments();
-            IpAddr::from([a, b, c, d, 0, 0, 0, 0])
-        }
-        v4 => v4,
-    }
-}
-
-impl<'a> FromRequest<'a> for ClientAddress {
-    async fn from_request(req: &'a Request, _: &mut RequestBody) -> poem::Result<Self> {
-        Ok(Self::of(site(req)?, req))
-    }
 }
 
 /// The site that serves this request.

@@ -3,20 +3,27 @@
 //! In: a host that is ours, a method that exists, no other site's page behind a change. Out: the baseline headers,
 //! a request id, errors as a page or a fragment, one log line for what went wrong.
 
-use std::{net::IpAddr, panic::AssertUnwindSafe, sync::Arc, time::Instant};
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Instant};
 
 use futures_util::FutureExt;
 use poem::{
     Endpoint, IntoResponse, Middleware, Request, Response,
-    http::{HeaderMap, HeaderName, HeaderValue, Method, header},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, Version, header},
 };
 
 use super::{
     Site,
     error::{self, Problem},
     extract::Wants,
+    names::{is_our_host, is_our_origin},
+    refusal::{Refusal, Wrong},
 };
 use crate::{error::Error, listener::BASELINE};
+
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+/// How much of a path is in the log, and of each of its words, in bytes: no secret in a link is shorter than this.
+const LONGEST_PATH: usize = 200;
+const LONGEST_WORD: usize = 20;
 
 /// Guards everything behind it.
 pub struct Guard(pub Arc<Site>);
@@ -42,90 +49,163 @@ impl<E: Endpoint> Endpoint for GuardEndpoint<E> {
     type Output = Response;
 
     async fn call(&self, mut req: Request) -> poem::Result<Response> {
-        let id = format!("{:016x}", rand::random::<u64>());
-        let (wants, started) = (Wants::of(&req), Instant::now());
-        let (method, path) = (req.method().clone(), req.uri().path().to_string());
+        let asked = Asked::of(&req);
+        let wants = Wants::of(&req);
         let is_asset = req.uri().path().starts_with("/assets/");
         req.extensions_mut().insert(self.site.clone());
+        self.site.proxies.name_untrusted(&self.site, &req);
         let outcome = match admit(&self.site, &req) {
             Ok(()) => AssertUnwindSafe(self.inner.call(req)).catch_unwind().await,
             Err(problem) => Ok(Err(problem.into())),
         };
-        let mut answer = match outcome {
-            Ok(Ok(answer)) => answer.into_response(),
-            Ok(Err(err)) => error::render(&self.site, &wants, &id, &Problem::from_poem(err)),
-            Err(_) => error::render(
-                &self.site,
-                &wants,
-                &id,
-                &Error::Internal("a handler panicked".into()).into(),
-            ),
+        let (mut answer, problem) = match outcome {
+            Ok(Ok(answer)) => (answer.into_response(), None),
+            Ok(Err(err)) => self.explain(&wants, &asked.id, Problem::from_poem(err)),
+            Err(_) => {
+                let problem = Error::Internal("a handler panicked".into());
+                self.explain(&wants, &asked.id, problem.into())
+            }
         };
-        dress(&self.site, answer.headers_mut(), &id, is_asset);
-        let (status, took) = (answer.status().as_u16(), started.elapsed());
-        tracing::debug!(request.id = %id, %method, path = ?path, status, ?took, "answered");
+        dress(&self.site, answer.headers_mut(), &asked.id, is_asset);
+        let status = answer.status().as_u16();
+        self.site.answers.count(status);
+        asked.log(&self.site, status, problem.as_ref());
         Ok(answer)
     }
 }
 
-fn admit(site: &Site, req: &Request) -> Result<(), Problem> {
-    let host = req
-        .headers()
-        .get(header::HOST)
-        .and_then(|host| host.to_str().ok())
-        .unwrap_or_default();
-    let host = host.to_ascii_lowercase();
-    if !is_ours(site, &host) {
-        return Err(Problem::Misdirected);
+impl<E> GuardEndpoint<E> {
+    fn explain(&self, wants: &Wants, id: &str, problem: Problem) -> (Response, Option<Problem>) {
+        let answer = error::render(&self.site, wants, id, &problem);
+        (answer, Some(problem))
     }
-    match *req.method() {
-        Method::GET | Method::HEAD => Ok(()),
-        Method::POST | Method::PUT | Method::DELETE if is_cross_site(req.headers(), &host) => {
-            Err(Problem::CrossSite)
+}
+
+/// What the log says of a request.
+struct Asked {
+    id: String,
+    method: Method,
+    path: String,
+    since: Instant,
+}
+
+impl Asked {
+    fn of(req: &Request) -> Self {
+        Self {
+            id: format!("{:016x}", rand::random::<u64>()),
+            method: req.method().clone(),
+            path: without_secrets(req.uri().path()),
+            since: Instant::now(),
         }
-        Method::POST | Method::PUT | Method::DELETE => Ok(()),
+    }
+
+    /// One line for whatever was not answered as asked, under the number that the answer bears.
+    fn log(&self, site: &Site, status: u16, problem: Option<&Problem>) {
+        let Self {
+            id,
+            method,
+            path,
+            since,
+        } = self;
+        let took = since.elapsed();
+        match problem {
+            Some(problem) if problem.is_fault() => tracing::error!(
+                request.id = id, %method, ?path, status, ?took, error = %problem, "a request failed"
+            ),
+            Some(Problem::Refused(refusal)) if site.refusals.tell(refusal, id) => {}
+            Some(problem) if status >= 400 => tracing::info!(
+                request.id = id, %method, ?path, status, ?took, why = %problem, "not answered as asked"
+            ),
+            None if status >= 400 => {
+                tracing::info!(request.id = id, %method, ?path, status, ?took, "not answered as asked");
+            }
+            _ => tracing::debug!(request.id = id, %method, ?path, status, ?took, "answered"),
+        }
+    }
+}
+
+/// A path as the log may have it: cut, and without the long words that a link for one person may have in it.
+fn without_secrets(path: &str) -> String {
+    let words = path
+        .split('/')
+        .map(|word| match word.len() <= LONGEST_WORD {
+            true => word,
+            false => "…",
+        });
+    let path = words.collect::<Vec<_>>().join("/");
+    path.chars().take(LONGEST_PATH).collect()
+}
+
+/// What programs ask that watch over the server. They know it by its address or not at all, and speak HTTP/1.0.
+const PROBES: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
+
+fn admit(site: &Site, req: &Request) -> Result<(), Problem> {
+    let is_reading = matches!(*req.method(), Method::GET | Method::HEAD);
+    if is_reading && PROBES.contains(&req.uri().path()) {
+        return Ok(());
+    }
+    let host = req.headers().get(header::HOST);
+    // RFC 9112 section 3.2.
+    if host.is_none() && req.version() == Version::HTTP_11 {
+        return Err(Problem::Malformed);
+    }
+    let refuse = |wrong| Err(refuse(site, req, wrong));
+    let name = host.and_then(|host| host.to_str().ok()).unwrap_or_default();
+    match *req.method() {
+        _ if host.is_none() => refuse(Wrong::NoHost),
+        _ if !is_our_host(&site.app.config, name) => refuse(Wrong::Host),
+        Method::GET | Method::HEAD => Ok(()),
+        Method::POST | Method::PUT | Method::DELETE => from_here(site, req),
         _ => Err(Problem::Method),
     }
 }
 
-/// The configured name, or one that no other site's DNS can point here: loopback names and plain addresses.
-fn is_ours(site: &Site, host: &str) -> bool {
-    if site
-        .app
-        .config
-        .public_url
-        .as_ref()
-        .is_some_and(|public| public.authority == host)
-    {
-        return true;
+/// The refusal of a request.
+fn refuse(site: &Site, req: &Request, wrong: Wrong) -> Problem {
+    let refusal = Refusal::new(wrong, &site.app.config, req.headers());
+    Problem::Refused(Box::new(refusal))
+}
+
+/// Refuses a request that a page of another site is behind, by `Sec-Fetch-Site` or by `Origin`. Programs that send
+/// neither are no browsers, which is whom other sites could use.
+///
+/// # Errors
+/// `Refused`.
+pub fn from_here(site: &Site, req: &Request) -> Result<(), Problem> {
+    let (origin, site_word) = (text(req, header::ORIGIN), text(req, SEC_FETCH_SITE));
+    let is_elsewhere = !matches!(site_word, None | Some("same-origin" | "none"));
+    match origin {
+        Some("null") if !is_elsewhere => Err(refuse(site, req, Wrong::HiddenOrigin)),
+        _ if is_elsewhere => Err(refuse(site, req, Wrong::OtherSite)),
+        Some(origin) => is_ours(site, req, origin),
+        None => Ok(()),
     }
-    let name = match host.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
-        _ => host,
-    };
-    let address = name.trim_start_matches('[').trim_end_matches(']');
-    name == "localhost" || name.ends_with(".localhost") || address.parse::<IpAddr>().is_ok()
 }
 
-/// Whether a page of another origin is behind a change: by `Sec-Fetch-Site` or by `Origin` against the host.
-pub fn is_cross_site(headers: &HeaderMap, host: &str) -> bool {
-    let text = |name: HeaderName| {
-        headers
-            .get(name)
-            .map(|value| value.to_str().unwrap_or("unreadable"))
-    };
-    let foreign_fetch = text(HeaderName::from_static("sec-fetch-site"))
-        .is_some_and(|site| !matches!(site, "same-origin" | "none"));
-    let foreign_origin = text(header::ORIGIN).is_some_and(|origin| !is_origin_of(origin, host));
-    foreign_fetch || foreign_origin
+/// The same for what every browser sends `Origin` with, so that nobody may leave it out.
+///
+/// # Errors
+/// `Refused`.
+pub fn from_our_page(site: &Site, req: &Request) -> Result<(), Problem> {
+    match text(req, header::ORIGIN) {
+        None => Err(refuse(site, req, Wrong::NoOrigin)),
+        Some("null") => Err(refuse(site, req, Wrong::HiddenOrigin)),
+        Some(origin) => is_ours(site, req, origin),
+    }
 }
 
-/// Whether `origin` is the origin of pages that come from `host`.
-pub fn is_origin_of(origin: &str, host: &str) -> bool {
-    let authority = origin
-        .strip_prefix("https://")
-        .or_else(|| origin.strip_prefix("http://"));
-    authority.is_some_and(|authority| authority.eq_ignore_ascii_case(host))
+fn is_ours(site: &Site, req: &Request, origin: &str) -> Result<(), Problem> {
+    let host = text(req, header::HOST).unwrap_or_default();
+    match is_our_origin(&site.app.config, origin, host) {
+        true => Ok(()),
+        false => Err(refuse(site, req, Wrong::Origin)),
+    }
+}
+
+/// A header's text; of one that is none, a word that is nobody's.
+fn text(req: &Request, name: HeaderName) -> Option<&str> {
+    let value = req.headers().get(name)?;
+    Some(value.to_str().unwrap_or("unreadable"))
 }
 
 /// Gives an answer the baseline, its id, and the word on whether it may be kept.
@@ -156,53 +236,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_origin_is_scheme_and_host() {
-        assert!(is_origin_of(
-            "http://ada.localhost:8000",
-            "ada.localhost:8000"
-        ));
-        assert!(is_origin_of("https://Chat.example.org", "chat.example.org"));
-        for origin in [
-            "null",
-            "",
-            "http://evil",
-            "http://ada.localhost:8000.evil",
-            "http://ada.localhost",
-            "//ada.localhost:8000",
-        ] {
-            assert!(!is_origin_of(origin, "ada.localhost:8000"), "{origin}");
-        }
-    }
-
-    #[test]
-    fn a_change_from_another_site_is_known_by_either_header() {
-        let headers = |pairs: &[(&'static str, &'static str)]| {
-            pairs
-                .iter()
-                .map(|(name, value)| {
-                    (
-                        HeaderName::from_static(name),
-                        HeaderValue::from_static(value),
-                    )
-                })
-                .collect::<HeaderMap>()
-        };
-        let host = "127.0.0.1:8000";
-        assert!(!is_cross_site(&headers(&[]), host));
-        assert!(!is_cross_site(
-            &headers(&[
-                ("sec-fetch-site", "same-origin"),
-                ("origin", "http://127.0.0.1:8000")
-            ]),
-            host
-        ));
-        for pair in [
-            ("sec-fetch-site", "cross-site"),
-            ("sec-fetch-site", "same-site"),
-            ("origin", "null"),
-            ("origin", "http://evil"),
-        ] {
-            assert!(is_cross_site(&headers(&[pair]), host), "{pair:?}");
-        }
+    fn a_path_in_the_log_is_short_and_has_no_secret_in_it() {
+        assert_eq!(without_secrets("/rooms/7/messages"), "/rooms/7/messages");
+        let link = "/password/0123456789abcdef0123456789abcdef";
+        assert_eq!(without_secrets(link), "/password/…");
+        assert_eq!(without_secrets(&"/a".repeat(1000)).len(), LONGEST_PATH);
     }
 }

@@ -26,9 +26,11 @@ mod acceptor;
 mod accounts;
 mod admin;
 mod assets;
+mod client_address;
 mod error;
 mod extract;
 mod forms;
+mod forwarded;
 mod guard;
 mod gzip;
 mod health;
@@ -36,11 +38,14 @@ mod limits;
 mod live;
 mod markup;
 mod messages;
+mod metrics;
+mod names;
 mod page;
 mod password;
 mod people;
 mod presence;
 mod receipts;
+mod refusal;
 mod rooms;
 mod security;
 mod session;
@@ -52,8 +57,11 @@ mod views;
 mod zone;
 
 use acceptor::Acceptor;
+use client_address::ProxyNotes;
 use limits::Limits;
 use live::Connections;
+use metrics::Answers;
+use refusal::RefusalLog;
 use templates::Templates;
 
 /// How long live connections may take to end once the server is to stop, the last close frames included.
@@ -75,6 +83,9 @@ pub struct Site {
     app: App,
     templates: Templates,
     limits: Limits,
+    proxies: ProxyNotes,
+    refusals: RefusalLog,
+    answers: Answers,
     connections: Connections,
     signed_in: SignedIn,
     cookie_name: String,
@@ -155,7 +166,7 @@ fn routes() -> Route {
         .at("/live/received", post(live::sse::received))
         .at("/live/session", post(live::sse::session))
         .at("/admin/connections", get(admin::connections))
-        .at("/metrics", get(admin::metrics))
+        .at("/metrics", get(metrics::metrics))
         .at("/healthz", get(health::healthz))
         .at("/readyz", get(health::readyz))
         .at("/sw.js", get(health::service_worker))
@@ -192,6 +203,9 @@ impl Server {
         let site = Arc::new(Site {
             templates: Templates::new(),
             limits: Limits::new(app.config.limits, app.chat.redis().cloned()),
+            proxies: ProxyNotes::default(),
+            refusals: RefusalLog::default(),
+            answers: Answers::default(),
             connections: Connections::default(),
             signed_in: SignedIn(Cache::new(SIGNED_IN)),
             cookie_name: cookie_name(app.config.public_url.as_ref(), addr),

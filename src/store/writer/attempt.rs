@@ -6,7 +6,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use sea_orm::{DatabaseTransaction, FromQueryResult};
+use sea_orm::{DatabaseTransaction, DbErr, FromQueryResult};
 use tokio::time::timeout;
 
 use super::{
@@ -19,7 +19,7 @@ use crate::{
     clock::UnixMillis,
     error::Error,
     ids::RoomId,
-    store::{Store, failure, is_refused, statement},
+    store::{Cause, Store, failure, is_refused, statement},
 };
 
 /// How often a batch is tried in which other nodes get in the way.
@@ -39,32 +39,68 @@ pub(super) enum Outcome {
     Doubtful(Done, Option<i64>),
 }
 
-/// Commits `writes`, or finds out why not.
+/// Commits `writes`, or finds out why not, and notes what that says of the database.
 pub(super) async fn commit(
     store: &Store,
     now: UnixMillis,
     known: &floors::Known,
     writes: &[Write],
 ) -> Outcome {
-    if !store.is_shared() {
-        return match attempt(store, now, known, writes).await {
-            Ok((tx, done, _)) => match tx.commit().await {
-                Ok(()) => Outcome::Committed(done),
-                Err(err) => Outcome::Nothing(failure(err)),
-            },
-            Err(Setback::Failed(err)) => Outcome::Nothing(err),
-            Err(Setback::Rival(words)) => Outcome::Nothing(Error::Internal(words)),
-        };
+    let (outcome, cause) = match store.is_shared() {
+        true => commit_on_server(store, now, known, writes).await,
+        false => commit_to_file(store, now, known, writes).await,
+    };
+    match (&outcome, cause) {
+        (Outcome::Committed(_), _) => store.health.wrote(),
+        (_, Some(cause)) => store.health.not_written(cause),
+        (_, None) => {}
     }
+    outcome
+}
+
+/// What became of a batch, and what a failure says of the database.
+type Judged = (Outcome, Option<Cause>);
+
+async fn commit_to_file(
+    store: &Store,
+    now: UnixMillis,
+    known: &floors::Known,
+    writes: &[Write],
+) -> Judged {
+    match attempt(store, now, known, writes).await {
+        Ok((tx, done, _)) => match tx.commit().await {
+            Ok(()) => (Outcome::Committed(done), None),
+            Err(err) => not_committed(err),
+        },
+        Err(Setback::Failed(err, cause)) => (Outcome::Nothing(err), cause),
+        Err(Setback::Rival(words)) => (Outcome::Nothing(Error::Internal(words)), None),
+    }
+}
+
+async fn commit_on_server(
+    store: &Store,
+    now: UnixMillis,
+    known: &floors::Known,
+    writes: &[Write],
+) -> Judged {
     match timeout(WHOLE, attempts(store, now, known, writes)).await {
         Ok(Ok((tx, done, id))) => match timeout(COMMIT, tx.commit()).await {
-            Ok(Ok(())) => Outcome::Committed(done),
-            Ok(Err(err)) if is_refused(&err) => Outcome::Nothing(failure(err)),
-            Ok(Err(_)) | Err(_) => Outcome::Doubtful(done, id),
+            Ok(Ok(())) => (Outcome::Committed(done), None),
+            Ok(Err(err)) if is_refused(&err) => not_committed(err),
+            Ok(Err(err)) => (Outcome::Doubtful(done, id), Cause::of(&err)),
+            Err(_) => (Outcome::Doubtful(done, id), Some(Cause::NoAnswer)),
         },
-        Ok(Err(err)) => Outcome::Nothing(err),
-        Err(_) => Outcome::Nothing(Error::Unavailable("the database does not answer".into())),
+        Ok(Err((err, cause))) => (Outcome::Nothing(err), cause),
+        Err(_) => {
+            let err = Error::Unavailable("the database does not answer".into());
+            (Outcome::Nothing(err), Some(Cause::NoAnswer))
+        }
     }
+}
+
+fn not_committed(err: DbErr) -> Judged {
+    let cause = Cause::of(&err);
+    (Outcome::Nothing(failure(err)), cause)
 }
 
 /// A transaction in which everything is done, and its id.
@@ -75,19 +111,19 @@ async fn attempts(
     now: UnixMillis,
     known: &floors::Known,
     writes: &[Write],
-) -> Result<Prepared, Error> {
+) -> Result<Prepared, (Error, Option<Cause>)> {
     let mut last = String::new();
     for _ in 0..ATTEMPTS {
         match attempt(store, now, known, writes).await {
             Ok(prepared) => return Ok(prepared),
-            Err(Setback::Failed(err)) => return Err(err),
+            Err(Setback::Failed(err, cause)) => return Err((err, cause)),
             Err(Setback::Rival(words)) => {
                 tracing::debug!(error = words, "another node was faster");
                 last = words;
             }
         }
     }
-    Err(Error::Unavailable(last))
+    Err((Error::Unavailable(last), None))
 }
 
 async fn attempt(
@@ -96,7 +132,7 @@ async fn attempt(
     known: &floors::Known,
     writes: &[Write],
 ) -> Attempt<Prepared> {
-    let tx = store.write.begin().await?;
+    let tx = store.write.begin_plain().await?;
     let id = match store.is_shared() {
         true => lock_rooms(&tx, writes).await?,
         false => None,

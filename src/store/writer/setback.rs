@@ -4,7 +4,7 @@ use sea_orm::DbErr;
 
 use crate::{
     error::Error,
-    store::{failure, is_rivalry, is_taken},
+    store::{Cause, failure, is_rivalry, is_taken},
 };
 
 /// What a step of a batch returns.
@@ -15,8 +15,8 @@ pub(super) type Attempt<T> = Result<T, Setback>;
 pub(super) enum Setback {
     /// Another node got in the way: the same again may succeed, and come to something else.
     Rival(String),
-    /// It would fail again.
-    Failed(Error),
+    /// It would fail again; and what that says of the database.
+    Failed(Error, Option<Cause>),
 }
 
 impl From<DbErr> for Setback {
@@ -24,13 +24,16 @@ impl From<DbErr> for Setback {
     fn from(err: DbErr) -> Self {
         match is_rivalry(&err) || is_taken(&err) {
             true => Self::Rival(err.to_string()),
-            false => Self::Failed(failure(err)),
+            false => {
+                let cause = Cause::of(&err);
+                Self::Failed(failure(err), cause)
+            }
         }
     }
 }
 
 impl From<Error> for Setback {
     fn from(err: Error) -> Self {
-        Self::Failed(err)
+        Self::Failed(err, None)
     }
 }

@@ -6,7 +6,7 @@ use tokio::{sync::mpsc, time::sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Job, OnCommit, Write,
+    Change, Committed, Job, OnCommit, Write,
     attempt::{self, Outcome},
     batch::Done,
     doubt::{Callers, Doubt, Verdict, tell},
@@ -75,7 +75,6 @@ impl Task {
             Outcome::Committed(done) => self.tell_all(done, callers),
             Outcome::Nothing(err) => {
                 tracing::warn!(error = %err, writes = callers.len(), "nothing of a batch was stored");
-                self.store.doubt();
                 tell(callers, || Err(Error::Unavailable(err.to_string())));
             }
             Outcome::Doubtful(done, transaction_id) => {
@@ -92,6 +91,17 @@ impl Task {
 
     fn tell_all(&mut self, done: Done, callers: Callers) {
         self.known.remember(&done.committed);
+        let posted = |it: &&Committed| {
+            matches!(
+                it,
+                Committed::Message {
+                    change: Change::Posted,
+                    ..
+                }
+            )
+        };
+        let posted = done.committed.iter().filter(posted).count();
+        self.store.health.posted(posted);
         (self.on_commit)(done.committed);
         for (caller, result) in callers.into_iter().zip(done.results) {
             // A caller that has gone away needs no answer.
@@ -104,7 +114,10 @@ impl Task {
             return;
         };
         match doubt.look(&self.store).await {
-            Verdict::Committed => self.tell_all(doubt.done, doubt.callers),
+            Verdict::Committed => {
+                self.store.health.wrote();
+                self.tell_all(doubt.done, doubt.callers);
+            }
             Verdict::Nothing => {
                 let words = "the database stopped before the commit";
                 tell(doubt.callers, || Err(Error::Unavailable(words.into())));

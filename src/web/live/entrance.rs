@@ -3,7 +3,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use poem::{Request, http::header};
+use poem::Request;
 use serde::Deserialize;
 
 use super::{
@@ -104,9 +104,4 @@ fn number(text: Option<&str>) -> Result<i64, Problem> {
             .map(|rev| rev.0)
             .map_err(|_| Problem::Malformed),
     }
-}
-
-/// The host that the request is for.
-pub(super) fn host(req: &Request) -> &str {
-    req.header(header::HOST).unwrap_or_default()
 }

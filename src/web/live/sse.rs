@@ -22,7 +22,7 @@ use crate::web::{
     error::Problem,
     extract::{CurrentUser, Look},
     forms::{Fields, Form, Query},
-    guard::is_cross_site,
+    guard::from_here,
 };
 
 /// How long a browser waits before it comes back after a break, in milliseconds; the page's script has its own pace.
@@ -38,9 +38,7 @@ pub async fn events(
     look: Look,
     Query(position): Query<Position>,
 ) -> Result<Response, Problem> {
-    if is_cross_site(req.headers(), entrance::host(req)) {
-        return Err(Problem::CrossSite);
-    }
+    from_here(site, req)?;
     let visit = entrance::admit(site, req, (&user, look), &position, Transport::Sse).await?;
     let answer = Response::builder().content_type("text/event-stream");
     // Proxies that gather answers before they pass them on are told not to.

@@ -31,7 +31,7 @@ use crate::web::{
     error::Problem,
     extract::{CurrentUser, Look},
     forms::Query,
-    guard::is_origin_of,
+    guard::from_our_page,
 };
 
 /// Nothing that a browser sends here is larger; a larger frame is refused from its head.
@@ -53,6 +53,7 @@ pub async fn live(
     look: Look,
     Query(position): Query<Position>,
 ) -> Result<Response, Problem> {
+    from_our_page(site, req)?;
     let key = handshake(req)?;
     let visit = entrance::admit(site, req, (&user, look), &position, Transport::WebSocket).await?;
     let upgrade = req.take_upgrade().map_err(|_| Problem::Malformed)?;
@@ -64,12 +65,9 @@ pub async fn live(
     Ok(answer.header(header::SEC_WEBSOCKET_ACCEPT, key).finish())
 }
 
-/// The answer to the browser's key, if this is a WebSocket's handshake and comes from a page of ours.
+/// The answer to the browser's key, if this is a WebSocket's handshake.
 fn handshake(req: &Request) -> Result<String, Problem> {
     let text = |name: HeaderName| req.header(name).unwrap_or_default();
-    if !is_origin_of(text(header::ORIGIN), entrance::host(req)) {
-        return Err(Problem::CrossSite);
-    }
     let upgrades = text(header::CONNECTION)
         .split(',')
         .any(|it| it.trim().eq_ignore_ascii_case("upgrade"));

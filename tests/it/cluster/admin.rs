@@ -24,6 +24,16 @@ async fn the_administrator_sees_the_connections_of_every_node() {
     ben.gets("/admin/connections").await.is(404);
     let metrics = ada.gets("/metrics").await.is(200).body;
     assert!(metrics.contains("\ntertulia_redis_up 1\n"), "{metrics}");
+    // The dashboard shows them.
+    for name in [
+        "tertulia_redis_lost_total ",
+        "tertulia_redis_dropped_total ",
+    ] {
+        assert!(
+            metrics.contains(&format!("\n{name}")),
+            "{name} in {metrics}"
+        );
+    }
 
     cluster.redis.is_killed();
     cluster.is_heard(false).await;

@@ -149,20 +149,18 @@ impl House {
         errors.lines().filter(|line| line.contains(text)).count()
     }
 
+    /// The first line that it has logged with this in it.
+    pub fn logged(&self, text: &str) -> String {
+        let errors = std::fs::read(&self.errors).expect("the file is there");
+        let errors = String::from_utf8_lossy(&errors);
+        let line = errors.lines().find(|line| line.contains(text));
+        line.unwrap_or_else(|| panic!("{text} is not in {errors}"))
+            .to_owned()
+    }
+
     /// Sends bytes over a new line and brings back what comes until the server closes it.
     pub async fn raw(&self, bytes: &str) -> String {
-        let mut line = TcpStream::connect(self.listen())
-            .await
-            .expect("the server is there");
-        line.write_all(bytes.as_bytes())
-            .await
-            .expect("the server reads");
-        line.shutdown().await.expect("our half of the line ends");
-        let mut answer = Vec::new();
-        let _ = timeout(PATIENCE, line.read_to_end(&mut answer))
-            .await
-            .expect("the server closes the line");
-        String::from_utf8_lossy(&answer).into_owned()
+        raw(self.listen(), bytes).await
     }
 
     /// `127.0.0.1:PORT`.
@@ -222,6 +220,22 @@ impl House {
             .expect("the program ends");
         end.expect("it is a child of ours").code()
     }
+}
+
+/// Sends bytes over a new line to this address and brings back what comes until the server closes it.
+pub async fn raw(address: &str, bytes: &str) -> String {
+    let mut line = TcpStream::connect(address)
+        .await
+        .expect("the server is there");
+    line.write_all(bytes.as_bytes())
+        .await
+        .expect("the server reads");
+    line.shutdown().await.expect("our half of the line ends");
+    let mut answer = Vec::new();
+    let _ = timeout(PATIENCE, line.read_to_end(&mut answer))
+        .await
+        .expect("the server closes the line");
+    String::from_utf8_lossy(&answer).into_owned()
 }
 
 /// Runs `tertulia` with these arguments to its end.

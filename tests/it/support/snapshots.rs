@@ -3,7 +3,7 @@
 use super::Answer;
 
 /// What differs between two runs, and the word that takes its place.
-const VARIES: [(&str, &str); 7] = [
+const VARIES: [(&str, &str); 8] = [
     (
         r"assets(/|&#x2f;)[0-9a-f]{6,}(/|&#x2f;)",
         "assets$1[hash]$2",
@@ -11,7 +11,9 @@ const VARIES: [(&str, &str); 7] = [
     (r#"(name="key"[^>]*value=")[0-9a-f]{32}"#, "$1[key]"),
     (r"127\.0\.0\.1:\d+", "[host]"),
     (r#"(data-request=")[0-9a-f]{16}"#, "$1[request]"),
-    (r"(Request <code>)[0-9a-f]{16}", "$1[request]"),
+    (r"(Request (<code>)?)[0-9a-f]{16}", "$1[request]"),
+    // Only of a file, and different on every disk.
+    (r#""disk":\{[^}]*\},"#, ""),
     // Only where the run is about several nodes.
     (r#","redis":"(ok|degraded)""#, ""),
     // The same on every page, and a matter of the eyes.
