@@ -54,7 +54,8 @@ impl App {
     pub async fn open(config: Config, clock: Clock) -> Result<Self, StartError> {
         let url = config.database_url();
         let lock = store::take_to_serve(&url, &config.data_dir()).map_err(StartError)?;
-        let store = Store::open(&url).await.map_err(StartError)?;
+        let store = Store::open_when_there(&url).await.map_err(StartError)?;
+        let watch = store.clone().watch();
         let sessions = Arc::new(Sessions::new(store.clone(), clock.clone()));
         let failed = |err| StartError(format!("cannot read the database: {err}"));
         let nodes = match config.redis.is_empty() {
@@ -79,6 +80,9 @@ impl App {
             writer,
             lock,
         };
+        let stopping = app.stopping.clone();
+        app.tasks
+            .spawn(async move { stopping.run_until_cancelled(watch).await });
         app.tasks
             .spawn(sweep(app.sessions.clone(), app.stopping.clone()));
         app.tasks

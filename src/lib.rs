@@ -14,7 +14,9 @@
 //! `tests/it/tidy.rs` checks it.
 //!
 //! # Invariants
-//! 1. A message is answered (its tick shows) only after its commit is on the disk.
+//! 1. A message is answered (its tick shows) only after its commit is on the disk, and on that of a standby where PostgreSQL
+//!    replicates synchronously. What became of a commit whose answer was lost is believed only of a server on the same
+//!    timeline (`store::writer::doubt`); connections to a former primary are given up (`store::postgres`).
 //! 2. A room's numbers are 1, 2, 3 … without holes: `seq` for places, `rev` for changes. Both come from the room's row.
 //! 3. The same key by the same author is the same message.
 //! 4. News is published after its commit, in commit order: only the writer's task publishes what changes a room.

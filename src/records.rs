@@ -4,6 +4,10 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+mod replication;
+
+pub use replication::Replication;
+
 use crate::{
     clock::UnixMillis,
     ids::{Rev, RoomId, Seq, UserId},

@@ -10,7 +10,7 @@ use crate::{
     error::Result,
     ids::{Rev, RoomId},
     realtime::{Bus, Event, Hub},
-    records::Room,
+    records::{Replication, Room},
     store::{Change, Committed, Health, Store, Writer},
 };
 
@@ -116,6 +116,19 @@ impl Chat {
     /// What has become of statements so far.
     pub fn health(&self) -> &Health {
         self.store.health()
+    }
+
+    /// Why a PostgreSQL server cannot be used at the moment, in a few words that name no address.
+    pub fn database_cause(&self) -> Option<String> {
+        self.store.cause()
+    }
+
+    /// Whether a failover of the database could lose what was acknowledged; nothing where a file is the database.
+    ///
+    /// # Errors
+    /// `Unavailable` when the database does not answer.
+    pub async fn replication(&self) -> Result<Option<Replication>> {
+        self.store.replication().await
     }
 
     /// Commits what was accepted, then closes the database.

@@ -1,6 +1,6 @@
 //! The database as a command opens it: beside a server that may be running, without making or changing its tables.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use super::{Store, connect, health::Probe, postgres, schema, sqlite};
 use crate::config::DatabaseUrl;
@@ -20,6 +20,7 @@ impl Store {
                 (write, sqlite::options(file, 1, None))
             }
             DatabaseUrl::Postgres(url) => {
+                postgres::reach(url, Duration::ZERO).await?;
                 let suspicion = postgres::Suspicion::default();
                 let options = || postgres::options(url, 1, &suspicion);
                 (connect(options()).await?, options())
@@ -33,7 +34,7 @@ impl Store {
             );
         }
         let read = connect(read).await?;
-        Ok(Self::over(write, read, Probe::default(), doubtful))
+        Ok(Self::over((write, read), Probe::default(), doubtful, None))
     }
 }
 

@@ -12,9 +12,10 @@ use sea_orm::{
 };
 use tokio::time::timeout;
 
-use super::{health::Health, transaction::Transaction};
+use super::{can_pass, code, health::Health, postgres::Watch, transaction::Transaction};
 
-/// How long an answer is waited for: longer than the server itself lets a statement run.
+/// How long an answer is waited for: not as long as a server lets a statement run. When it ends one that waits for a
+/// synchronous standby, it says that it is stored, and a failover loses it.
 const PATIENCE: Duration = Duration::from_secs(6);
 
 /// Connections, each statement on which is answered in time or given up, and noted. What a transaction does is not
@@ -23,24 +24,27 @@ const PATIENCE: Duration = Duration::from_secs(6);
 pub(super) struct Line {
     connections: DatabaseConnection,
     health: Health,
+    watch: Option<Watch>,
     writes: bool,
 }
 
 impl Line {
-    /// A line over connections that write.
-    pub fn writing(connections: DatabaseConnection, health: Health) -> Self {
+    /// A line over connections that write; `watch` knows why their server cannot be used.
+    pub fn writing(connections: DatabaseConnection, health: Health, watch: Option<Watch>) -> Self {
         Self {
             connections,
             health,
+            watch,
             writes: true,
         }
     }
 
     /// A line over connections that only read.
-    pub fn reading(connections: DatabaseConnection, health: Health) -> Self {
+    pub fn reading(connections: DatabaseConnection, health: Health, watch: Option<Watch>) -> Self {
         Self {
             connections,
             health,
+            watch,
             writes: false,
         }
     }
@@ -60,7 +64,22 @@ impl Line {
             sqlite_transaction_mode: waits.then_some(SqliteTransactionMode::Immediate),
             ..Default::default()
         };
-        in_time(self.connections.begin_with_options(options)).await
+        self.told(in_time(self.connections.begin_with_options(options)).await)
+    }
+
+    /// What was asked came to, with the cause in words when a connection was lost or is not to be had.
+    fn told<T>(&self, answer: Result<T, DbErr>) -> Result<T, DbErr> {
+        let (Err(err), Some(watch)) = (&answer, &self.watch) else {
+            return answer;
+        };
+        if !can_pass(err) {
+            return answer;
+        }
+        watch.look_soon();
+        match (code(err), watch.cause()) {
+            (None, Some(cause)) => Err(DbErr::Conn(RuntimeErr::Internal(cause))),
+            _ => answer,
+        }
     }
 
     /// Closes all connections.
@@ -75,7 +94,7 @@ impl Line {
             Err(err) if self.writes => self.health.note_failure(err),
             Err(err) => self.health.note_unread(err),
         }
-        done
+        self.told(done)
     }
 }
 

@@ -29,6 +29,7 @@ pub mod message;
 pub mod news;
 pub mod one_time_link;
 mod postgres;
+mod replication;
 mod rights;
 pub mod room;
 mod schema;
@@ -59,6 +60,7 @@ pub fn take_to_serve(url: &DatabaseUrl, data: &Path) -> Result<Option<ServerLock
         return Ok(None);
     };
     rights::make_directory_of(file)?;
+    sqlite::can_be_used(file)?;
     let lock = ServerLock::acquire(file)?;
     rights::mend(data, Some(file));
     Ok(Some(lock))
@@ -71,48 +73,108 @@ pub struct Store {
     read: Line,
     health: Health,
     probe: Arc<Probe>,
+    watch: Option<postgres::Watch>,
+    has_timelines: bool,
 }
 
 impl Store {
     /// Opens the database, creating the SQLite file if there is none, and brings its schema up to date.
     ///
     /// # Errors
-    /// A sentence for the operator: the directory cannot be made, the server does not answer, a migration failed.
+    /// A sentence for the operator: what cannot be used and why (the directory cannot be made, the server refuses the
+    /// password), or a migration failed.
     pub async fn open(url: &DatabaseUrl) -> Result<Self, String> {
+        Self::open_within(url, Duration::ZERO).await
+    }
+
+    /// The same for a program that is to serve: it waits a minute for a PostgreSQL server that starts, or that cannot
+    /// be reached yet, and says so in the log; what waiting does not mend is said at once.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub async fn open_when_there(url: &DatabaseUrl) -> Result<Self, String> {
+        Self::open_within(url, postgres::PATIENCE).await
+    }
+
+    async fn open_within(url: &DatabaseUrl, patience: Duration) -> Result<Self, String> {
         let doubtful = Arc::new(AtomicBool::new(false));
-        let (write, read, probe) = match url {
+        let (connections, probe, watch) = match url {
             DatabaseUrl::Sqlite(file) => {
                 sqlite::prepare(file).await?;
                 let write = sqlite::open(file, doubtful.clone()).await?;
                 schema::bring_up_to_date(&write).await?;
                 let read = connect(sqlite::options(file, sqlite::READERS, None)).await?;
-                (write, read, Probe::of_file(file))
+                ((write, read), Probe::of_file(file), None)
             }
             DatabaseUrl::Postgres(url) => {
+                postgres::reach(url, patience).await?;
                 schema::bring_up_to_date_together(url).await?;
                 let suspicion = postgres::Suspicion::default();
                 let write = postgres::options(url, postgres::WRITERS, &suspicion);
                 let read = postgres::options(url, postgres::READERS, &suspicion);
-                let (write, read) = (connect(write).await?, connect(read).await?);
-                (write, read, Probe::default())
+                let connect = async |options| {
+                    let connected = Database::connect(options).await;
+                    connected.map_err(|err| postgres::not_opened(url, &err))
+                };
+                let watch = postgres::Watch::new(postgres::Place::parse(url)?, suspicion);
+                let connections = (connect(write).await?, connect(read).await?);
+                (connections, Probe::default(), Some(watch))
             }
         };
-        Ok(Self::over(write, read, probe, doubtful))
+        let has_timelines = watch.is_some() && postgres::has_timelines(&connections.0).await;
+        let store = Self::over(connections, probe, doubtful, watch);
+        Ok(Self {
+            has_timelines,
+            ..store
+        })
     }
 
     fn over(
-        write: DatabaseConnection,
-        read: DatabaseConnection,
+        (write, read): (DatabaseConnection, DatabaseConnection),
         probe: Probe,
         doubtful: Arc<AtomicBool>,
+        watch: Option<postgres::Watch>,
     ) -> Self {
         let health = Health::new(doubtful);
         Self {
-            write: Line::writing(write, health.clone()),
-            read: Line::reading(read, health.clone()),
+            write: Line::writing(write, health.clone(), watch.clone()),
+            read: Line::reading(read, health.clone(), watch.clone()),
             health,
             probe: Arc::new(probe),
+            watch,
+            has_timelines: false,
         }
+    }
+
+    /// Notes that a server did not answer a commit: all connections are opened anew, and lead to whatever server stands
+    /// at the address now. One that lost its synchronous standby to a failover answers everything but commits.
+    fn doubt_server(&self) {
+        if let Some(watch) = &self.watch {
+            watch.give_all_up();
+        }
+    }
+
+    /// Whether the server says on which timeline it is, as not everything does that speaks PostgreSQL.
+    fn has_timelines(&self) -> bool {
+        self.has_timelines
+    }
+
+    /// Looks again and again whether a PostgreSQL server can be used, and says in the log what is wrong with it; without
+    /// end, or not at all where a file is the database.
+    pub async fn watch(self) {
+        if let Some(watch) = self.watch {
+            watch.run().await;
+        }
+    }
+
+    /// Why a PostgreSQL server cannot be used at the moment, in a few words that name no address.
+    pub fn cause(&self) -> Option<String> {
+        self.watch.as_ref()?.cause()
+    }
+
+    /// The timeline of the PostgreSQL server at the address as it was last looked at: another one after a failover.
+    pub fn timeline(&self) -> Option<String> {
+        self.watch.as_ref()?.timeline()
     }
 
     /// What has become of statements so far.
@@ -138,7 +200,7 @@ async fn connect(options: ConnectOptions) -> Result<DatabaseConnection, String> 
     Database::connect(options).await.map_err(not_opened)
 }
 
-fn not_opened(err: DbErr) -> String {
+fn not_opened(err: impl std::fmt::Display) -> String {
     format!("cannot open the database: {err}")
 }
 
@@ -155,6 +217,9 @@ fn quiet(options: &mut ConnectOptions, connections: u32) -> &mut ConnectOptions 
 
 /// What a failed statement means to the caller: the machinery may come back, anything else is a fault of ours.
 fn failure(err: DbErr) -> Error {
+    if matches!(code(&err), Some(Code::Postgres(code)) if code == "25006") {
+        return Error::Unavailable(postgres::ONLY_READS.into());
+    }
     match can_pass(&err) {
         true => Error::Unavailable(err.to_string()),
         false => Error::Internal(err.to_string()),
@@ -233,6 +298,19 @@ fn is_full(err: &DbErr) -> bool {
 /// Whether a statement failed because the file is not what it should be, which does not pass.
 fn is_damage(err: &DbErr) -> bool {
     matches!(code(err), Some(Code::Sqlite(code)) if sqlite::is_damage(&code))
+}
+
+/// Commits.
+///
+/// # Errors
+/// `Unknown` when the answer of a server was lost; otherwise nothing was stored.
+async fn commit(tx: Transaction) -> Result<(), Error> {
+    let is_shared = tx.get_database_backend() == DbBackend::Postgres;
+    match line::in_time(tx.commit()).await {
+        Ok(()) => Ok(()),
+        Err(err) if is_shared && !is_refused(&err) && can_pass(&err) => Err(Error::Unknown),
+        Err(err) => Err(failure(err)),
+    }
 }
 
 /// Whether a statement failed because the value must be unique and is taken.

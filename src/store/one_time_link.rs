@@ -6,7 +6,7 @@
 use sea_orm::{ConnectionTrait, EntityTrait, FromQueryResult, Value};
 use sha2::{Digest, Sha256};
 
-use super::{Store, Transaction, entity::one_time_link, failure, session::hex, statement};
+use super::{Store, Transaction, commit, entity::one_time_link, failure, session::hex, statement};
 use crate::{
     clock::UnixMillis,
     error::{Error, Result},
@@ -72,7 +72,7 @@ impl Store {
         let old = "DELETE FROM one_time_links WHERE kind = $1 AND token_hash NOT IN (\
             SELECT token_hash FROM one_time_links WHERE kind = $1 ORDER BY created DESC, token_hash LIMIT $2)";
         run(&tx, old, [SETUP.into(), SETUP_CODES.into()]).await?;
-        tx.commit().await.map_err(failure)
+        commit(tx).await
     }
 
     /// Whether the first account can be made with this code.
@@ -93,7 +93,7 @@ impl Store {
         let expired = "DELETE FROM one_time_links WHERE expires <= $1";
         run(&tx, expired, [now.0.into()]).await?;
         insert(&tx, link, (PASSWORD, Some(user)), (now, Some(expires))).await?;
-        tx.commit().await.map_err(failure)
+        commit(tx).await
     }
 
     /// Who can set a new password with this link now.
@@ -129,7 +129,7 @@ impl Store {
         };
         let user = UserId(holder.user_id);
         super::user::replace_password(&tx, user, password, None).await?;
-        tx.commit().await.map_err(failure)?;
+        commit(tx).await?;
         Ok(Some(user))
     }
 }

@@ -4,18 +4,29 @@
 //! server that does not answer at all loses its connections. A node that stands still loses its locks.
 
 use std::{
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, MutexGuard},
     time::{Duration, Instant},
 };
 
 use sea_orm::{
-    ConnectOptions,
+    ConnectOptions, ConnectionTrait as _, DatabaseConnection, DbErr, RuntimeErr,
     sqlx::{self, Connection as _},
 };
 use tokio::time::timeout;
 
 use super::{health::Cause, quiet};
 
+mod reach;
+mod trouble;
+mod watch;
+
+pub(super) use reach::{PATIENCE, reach};
+pub(super) use trouble::Place;
+use trouble::adjusted;
+pub(super) use watch::{TIMELINE, Watch};
+
+/// What is said of a server that takes no writes.
+pub(super) const ONLY_READS: &str = "this PostgreSQL server only reads (a standby)";
 /// How many connections the writer and single statements share.
 pub(super) const WRITERS: u32 = 4;
 /// How many connections read.
@@ -34,10 +45,12 @@ const LIFETIME: Duration = Duration::from_secs(30 * 60);
 /// How many prepared statements a connection keeps: batches come in many sizes.
 const STATEMENTS: usize = 512;
 
-/// What each connection asks of the server; times in milliseconds or seconds, as the server has it.
+/// What each connection asks of the server; times in milliseconds or seconds, as the server has it. Nobody here waits for
+/// a statement or a commit as long as `statement_timeout` says (`TimedPool`, `writer::attempt`): when it ends a commit
+/// that waits for a standby, the server answers as if the standby had it.
 const SETTINGS: [(&str, &str); 7] = [
     ("default_transaction_isolation", "read committed"),
-    ("statement_timeout", "5000"),
+    ("statement_timeout", "7000"),
     ("lock_timeout", "4000"),
     ("idle_in_transaction_session_timeout", "10000"),
     ("tcp_keepalives_idle", "10"),
@@ -45,30 +58,93 @@ const SETTINGS: [(&str, &str); 7] = [
     ("tcp_keepalives_count", "3"),
 ];
 
-/// When a connection was last found broken. The others may be so too: each is asked before it is used, for a while.
+/// What connections are worth, as far as it is known.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Suspicion(Arc<Mutex<Option<Instant>>>);
+pub(super) struct Suspicion(Arc<Mutex<Suspected>>);
+
+#[derive(Debug, Default)]
+struct Suspected {
+    /// When a connection was last found broken. The others may be so too: each is asked before it is used, for a while.
+    broken: Option<Instant>,
+    /// Connections that were opened before are not used any more: their server is gone or is another one's standby now.
+    given_up: Option<Instant>,
+    /// The timeline of the server that the newest connection leads to.
+    timeline: Option<String>,
+}
 
 impl Suspicion {
+    /// From now on every connection is a new one, which leads to whatever server the address stands for now.
+    pub fn give_all_up(&self) {
+        self.lock().given_up = Some(Instant::now());
+    }
+
+    /// The timeline of the server that the newest connection leads to, if it takes writes and says so.
+    pub fn timeline(&self) -> Option<String> {
+        self.lock().timeline.clone()
+    }
+
+    /// A new connection leads to a server on this timeline. If it is another one than before, there was a failover: no
+    /// connection to the former primary is used any more, for what is committed there is lost to everybody else.
+    fn meets(&self, now: &str) {
+        let before = self.lock().timeline.replace(now.to_owned());
+        if let Some(before) = before.filter(|before| before != now) {
+            self.give_all_up();
+            tracing::warn!(
+                before,
+                now,
+                "PostgreSQL is another server since a failover: connections to the former one are given up"
+            );
+        }
+    }
+
     fn is_on(&self) -> bool {
-        let last = *self.0.lock().expect("nobody panics in here");
+        let last = self.lock().broken;
         last.is_some_and(|last| last.elapsed() < SUSPICIOUS)
     }
 
+    fn is_given_up(&self, age: Duration) -> bool {
+        let given_up = self.lock().given_up;
+        given_up.is_some_and(|at| at.elapsed() <= age)
+    }
+
     async fn stands(&self, connection: &mut sqlx::PgConnection) -> bool {
-        let stands = matches!(timeout(ANSWER, connection.ping()).await, Ok(Ok(())));
-        if !stands {
-            *self.0.lock().expect("nobody panics in here") = Some(Instant::now());
+        let answer = timeout(ANSWER, connection.ping()).await;
+        if !matches!(answer, Ok(Ok(()))) {
+            self.lock().broken = Some(Instant::now());
         }
-        stands
+        if answer.is_err() {
+            // Each of the others would be waited for as long.
+            self.give_all_up();
+        }
+        matches!(answer, Ok(Ok(())))
     }
 
     /// An error, and not only "no", because then the pool does not wait for a farewell either.
-    async fn released(&self, connection: &mut sqlx::PgConnection) -> Result<bool, sqlx::Error> {
-        match self.stands(connection).await {
-            true => Ok(true),
-            false => Err(sqlx::Error::WorkerCrashed),
+    async fn may_be_used(
+        &self,
+        connection: &mut sqlx::PgConnection,
+        age: Duration,
+        is_doubtful: bool,
+    ) -> Result<bool, sqlx::Error> {
+        let is_good = !self.is_given_up(age) && (!is_doubtful || self.stands(connection).await);
+        is_good.then_some(true).ok_or(sqlx::Error::WorkerCrashed)
+    }
+
+    /// What is asked of the server once for each connection. A commit that is answered is on the server's disk, whatever
+    /// is set there for others.
+    async fn new_connection(&self, connection: &mut sqlx::PgConnection) -> Result<(), sqlx::Error> {
+        let sql = "SELECT set_config('synchronous_commit', 'on', false) \
+            WHERE current_setting('synchronous_commit') = 'off'";
+        sqlx::query(sql).execute(&mut *connection).await?;
+        // A standby has no timeline yet, and not every server that speaks PostgreSQL knows the word.
+        if let Ok(timeline) = watch::timeline(connection).await {
+            self.meets(&timeline);
         }
+        Ok(())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Suspected> {
+        self.0.lock().expect("nobody panics in here")
     }
 }
 
@@ -80,21 +156,30 @@ pub(super) fn options(url: &str, connections: u32, suspicion: &Suspicion) -> Con
         .acquire_timeout(ACQUIRE)
         .max_lifetime(LIFETIME)
         .map_sqlx_postgres_opts(|opts| {
-            opts.application_name("tertulia")
+            adjusted(opts)
+                .application_name("tertulia")
                 .statement_cache_capacity(STATEMENTS)
                 .options(SETTINGS)
         })
         .map_sqlx_postgres_before_acquire(move |connection, rest| {
             let is_doubtful = rest.idle_for >= RESTED || on_acquire.is_on();
             let suspicion = on_acquire.clone();
-            Box::pin(async move { Ok(!is_doubtful || suspicion.stands(connection).await) })
+            Box::pin(async move {
+                let good = suspicion.may_be_used(connection, rest.age, is_doubtful);
+                good.await
+            })
         })
         // A statement that nobody waits for any more may never be answered; its connection must not wait for it.
         .map_sqlx_postgres_pool_opts(move |pool| {
             let suspicion = on_release.clone();
-            pool.after_release(move |connection, _| {
+            let met = on_release.clone();
+            let pool = pool.after_connect(move |connection, _| {
+                let met = met.clone();
+                Box::pin(async move { met.new_connection(connection).await })
+            });
+            pool.after_release(move |connection, meta| {
                 let suspicion = suspicion.clone();
-                Box::pin(async move { suspicion.released(connection).await })
+                Box::pin(async move { suspicion.may_be_used(connection, meta.age, true).await })
             })
         });
     options
@@ -103,8 +188,23 @@ pub(super) fn options(url: &str, connections: u32, suspicion: &Suspicion) -> Con
 /// Connections for work that may take its time.
 pub(super) fn plain(url: &str, connections: u32) -> ConnectOptions {
     let mut options = ConnectOptions::new(url.replacen("postgresql://", "postgres://", 1));
-    quiet(&mut options, connections);
+    quiet(&mut options, connections).map_sqlx_postgres_opts(adjusted);
     options
+}
+
+/// Whether the server says on which timeline it is.
+pub(super) async fn has_timelines(db: &DatabaseConnection) -> bool {
+    let sql = format!("SELECT {}", watch::TIMELINE);
+    db.execute_unprepared(&sql).await.is_ok()
+}
+
+/// Why a server could not be used though it answers.
+pub(super) fn not_opened(url: &str, err: &DbErr) -> String {
+    match (Place::parse(url), err) {
+        (Ok(place), DbErr::Conn(RuntimeErr::SqlxError(err))) => place.trouble(err).words,
+        (Ok(place), DbErr::ConnectionAcquire(_)) => place.silent().words,
+        _ => super::not_opened(err),
+    }
 }
 
 /// Lost connections (08), serialization failures and deadlocks (40), no resources, among them the disk (53), stopping,

@@ -9,6 +9,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+use rustix::{
+    fs::{Access, access},
+    io::Errno,
+};
 use sea_orm::{
     ConnectOptions, Database, DatabaseConnection, DbErr,
     sqlx::{Connection as _, sqlite::SqliteJournalMode, sqlite::SqliteSynchronous},
@@ -45,6 +49,7 @@ pub(super) async fn open(
     file: &Path,
     doubtful: Arc<AtomicBool>,
 ) -> Result<DatabaseConnection, String> {
+    can_be_used(file)?;
     let begun = Instant::now();
     loop {
         match Database::connect(options(file, 1, Some(doubtful.clone()))).await {
@@ -58,12 +63,55 @@ pub(super) async fn open(
 
 /// SQLite only says that it cannot open a file, not why.
 fn not_opened_in(file: &Path, err: &DbErr) -> String {
+    // Not a database (26).
+    if matches!(super::code(err), Some(super::Code::Sqlite(code)) if code == "26") {
+        return format!(
+            "cannot open the database {}: it is not a database of SQLite's. It was left as it is: name another file \
+             with --database (TERTULIA_DATABASE), or put a backup in its place",
+            file.display()
+        );
+    }
     let mut words = format!("cannot open the database {}: {err}", file.display());
     words += &rights::who_may_write(file);
     if has_no_room(err) || rights::disk_is_full(file) {
         words += ". The disk is full: make room and start again. Nothing was changed";
     }
     words
+}
+
+/// Whether a database can be opened and written here, or made if there is none.
+///
+/// # Errors
+/// A sentence that says what stands in the way: SQLite itself only says that it cannot open the file.
+pub(super) fn can_be_used(file: &Path) -> Result<(), String> {
+    let name = file.display();
+    let dir = match file.parent() {
+        Some(dir) if !dir.as_os_str().is_empty() => dir,
+        _ => Path::new("."),
+    };
+    if file.is_dir() {
+        return Err(format!(
+            "cannot open the database {name}: it is a directory. Write the path of a file in it into --database \
+             (TERTULIA_DATABASE), or the directory into --data (TERTULIA_DATA)"
+        ));
+    }
+    match access(file, Access::READ_OK | Access::WRITE_OK) {
+        Ok(()) | Err(Errno::NOENT) => {}
+        Err(err) => {
+            let words = rights::who_may_write(file);
+            return Err(format!(
+                "cannot read and write the database {name}: {err}{words}"
+            ));
+        }
+    }
+    // Beside the file come its write-ahead log and the log's index.
+    access(dir, Access::WRITE_OK | Access::EXEC_OK).map_err(|err| {
+        let words = rights::who_may_write(file);
+        format!(
+            "cannot write in {}, where the database needs more files beside it: {err}{words}",
+            dir.display()
+        )
+    })
 }
 
 /// Every commit reaches the disk before it is answered (`synchronous = FULL`), readers never wait for it (WAL).

@@ -6,7 +6,7 @@ use sea_orm::{
 };
 
 use super::{
-    Store, Transaction,
+    Store, Transaction, commit,
     entity::user,
     failure, is_taken, locks,
     one_time_link::{self, Token},
@@ -122,7 +122,7 @@ impl Store {
         ))
         .await
         .map_err(failure)?;
-        tx.commit().await.map_err(failure)?;
+        commit(tx).await?;
         Ok(User {
             person: Person {
                 id: UserId(inserted.id),
@@ -187,7 +187,7 @@ impl Store {
             session::delete_of(&tx, id, None).await?;
             one_time_link::delete_links_of(&tx, id).await?;
         }
-        tx.commit().await.map_err(failure)
+        commit(tx).await
     }
 
     /// Gives a person another role.
@@ -205,7 +205,7 @@ impl Store {
         let changed = user::Entity::update(change).exec(&tx).await;
         changed.map_err(failure)?;
         must_have_an_administrator(&tx).await?;
-        tx.commit().await.map_err(failure)
+        commit(tx).await
     }
 
     /// Everybody with an account, by name; at most `limit`.
@@ -225,7 +225,7 @@ impl Store {
     ) -> Result<()> {
         let tx = self.write.begin().await.map_err(failure)?;
         replace_password(&tx, id, password, kept).await?;
-        tx.commit().await.map_err(failure)
+        commit(tx).await
     }
 
     /// Whether `known` is still what somebody signs in by. It waits for a change that is being committed, so a session
@@ -265,8 +265,7 @@ impl Store {
                 .await
                 .map_err(failure)?;
         }
-        tx.commit().await.map_err(failure)?;
-        Ok(())
+        commit(tx).await
     }
 
     /// When this person was last here, if it is known and they let others see it.

@@ -44,7 +44,7 @@ struct ConnectionsFragment {
 }
 
 #[handler]
-pub fn connections(
+pub async fn connections(
     Data(site): Data<&Arc<Site>>,
     Administrator(user): Administrator,
     look: Look,
@@ -58,7 +58,10 @@ pub fn connections(
     let surveys: Vec<_> = [survey(site)].into_iter().chain(others).collect();
     let (_, past) = site.connections.survey();
     let (is_up, now) = (chat.redis().map(Redis::is_up), site.app.clock.now());
-    let connections = ConnectionsView::new(&surveys, &past, is_up, (&look.zone, now));
+    // Why the database does not answer stands in the log.
+    let replication = chat.replication().await.ok().flatten();
+    let view = ConnectionsView::new(&surveys, &past, is_up, (&look.zone, now));
+    let connections = view.over(replication);
     html(if wants.fragment() {
         let model = ConnectionsFragment { connections };
         site.templates.render("admin/_connections.html", model)

@@ -34,6 +34,10 @@ pub async fn readyz(Data(site): Data<&Arc<Site>>) -> Response {
     let mut state = state(condition);
     state["ready"] = is_ready.into();
     state["draining"] = draining.into();
+    if let Some(cause) = site.app.chat.database_cause() {
+        // In the server's own words.
+        state["database_cause"] = cause.into();
+    }
     if let Some(is_up) = site.app.chat.redis().map(Redis::is_up) {
         // Without Redis everything works, a little later: it is no reason to send people elsewhere.
         state["redis"] = if is_up { "ok" } else { "degraded" }.into();

@@ -12,6 +12,7 @@ mod browser_outbox;
 mod browser_plain;
 mod browser_signals;
 mod browser_ticks;
+mod causes;
 mod cluster;
 mod commands;
 mod condition;

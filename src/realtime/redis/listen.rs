@@ -104,6 +104,7 @@ impl Redis {
                 }),
                 Err(err) => {
                     tracing::debug!(error = %err, "cannot listen to Redis yet");
+                    self.note_refusal(err);
                     return;
                 }
             }

@@ -32,6 +32,7 @@ mod link;
 mod listen;
 mod publish;
 mod pulse;
+mod trouble;
 
 /// How many words may wait to be said, and how many that were heard to be taken; more are lost, and found in the
 /// database.
@@ -83,6 +84,11 @@ struct Shared {
     dead: Notify,
     /// Words were lost that the others do not know of.
     owes: AtomicBool,
+    /// Why Redis cannot be used as far as this is known, and which cause the operator was told last.
+    cause: Mutex<Option<String>>,
+    told: Mutex<Option<String>>,
+    /// What Redis last said to what it did not take.
+    refused: Mutex<Option<String>>,
     counts: Counts,
 }
 
@@ -129,6 +135,9 @@ impl Redis {
             cut: Notify::new(),
             dead: Notify::new(),
             owes: AtomicBool::new(false),
+            cause: Mutex::default(),
+            told: Mutex::default(),
+            refused: Mutex::default(),
             counts: Counts::default(),
         };
         let redis = Self(Arc::new(shared));
@@ -218,6 +227,21 @@ impl Redis {
         self.0.line.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn lock_cause(&self) -> MutexGuard<'_, Option<String>> {
+        self.0.cause.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lock_told(&self) -> MutexGuard<'_, Option<String>> {
+        self.0.told.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lock_refused(&self) -> MutexGuard<'_, Option<String>> {
+        self.0
+            .refused
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Whether the server has channels that belong to one shard of it (Redis 7), and lets us use them. Known once it has
     /// said so: nodes that were of two minds would not hear each other.
     async fn is_sharded(&self) -> bool {
@@ -268,6 +292,7 @@ impl Voices {
             tokio::spawn(publishing.publish_all(waiting, stopping.clone())),
             tokio::spawn(stop_with(&stopping, listening.listen(heard))),
             tokio::spawn(stop_with(&stopping, redis.clone().pulse())),
+            tokio::spawn(stop_with(&stopping, redis.clone().look_for_trouble())),
         ];
         for task in tasks {
             // They end by being stopped; if one panicked, it has been logged.

@@ -86,15 +86,15 @@ impl Redis {
         others.values().any(|at| at.elapsed() >= MISSED)
     }
 
-    fn turn(&self, is_up: bool, reason: &str) {
+    fn turn(&self, is_up: bool) {
         self.0.up.send_replace(is_up);
         self.0.hub.note_missed();
         match is_up {
-            true => tracing::info!("Redis answers: other nodes are heard at once"),
-            false => tracing::warn!(
-                reason,
-                "Redis does not answer: other nodes are followed through the database"
-            ),
+            true => {
+                *self.lock_told() = None;
+                tracing::info!("Redis answers: other nodes are heard at once");
+            }
+            false => self.tell_trouble(),
         }
     }
 }
@@ -102,6 +102,9 @@ impl Redis {
 impl Pulse {
     /// Judges the silence so far; `err` is what the last beat met with.
     fn feel(&mut self, redis: &Redis, err: Option<redis::RedisError>) {
+        if let Some(err) = err {
+            redis.note_refusal(err);
+        }
         let heard = *redis.0.beat.borrow();
         let is_first = heard.is_some() && !redis.is_up();
         self.heard = heard.map_or(self.heard, |at| at.max(self.heard));
@@ -118,8 +121,7 @@ impl Pulse {
         let is_late = !self.is_known && silence >= SILENCE;
         if is_up != redis.is_up() || is_late {
             self.is_known = true;
-            let reason = err.map_or_else(|| "no answer".into(), |err| err.to_string());
-            redis.turn(is_up, &reason);
+            redis.turn(is_up);
         }
         match redis.hears_itself() {
             true => redis.confess(),

@@ -1,6 +1,6 @@
 //! The database that is read: one snapshot of it, in pieces, and whether somebody is writing to it meanwhile.
 
-use std::{fs, os::unix::fs::MetadataExt as _, path::Path, process};
+use std::{fs, os::unix::fs::MetadataExt as _, path::Path, process, time::Duration};
 
 use sea_orm::{
     AccessMode, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend,
@@ -50,10 +50,14 @@ impl Source {
                 if !file.exists() {
                     return Err(format!("there is no file {}", file.display()));
                 }
+                sqlite::can_be_used(file)?;
                 leftover::check(file, leftover::PATIENCE).await?;
                 sqlite::options(file, 1, None)
             }
-            DatabaseUrl::Postgres(url) => postgres::plain(url, 1),
+            DatabaseUrl::Postgres(url) => {
+                postgres::reach(url, Duration::ZERO).await?;
+                postgres::plain(url, 1)
+            }
         };
         let db = Database::connect(options).await.map_err(not_opened)?;
         must_be_up_to_date(&db).await?;

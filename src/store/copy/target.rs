@@ -1,5 +1,7 @@
 //! The database that is written: empty at first, all in one transaction, checked before it is committed.
 
+use std::time::Duration;
+
 use sea_orm::{
     ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, FromQueryResult,
     TransactionTrait, Value,
@@ -45,6 +47,7 @@ impl Target {
                 db
             }
             DatabaseUrl::Postgres(url) => {
+                postgres::reach(url, Duration::ZERO).await?;
                 let db = Database::connect(postgres::plain(url, 1)).await;
                 let db = db.map_err(not_opened)?;
                 source::nobody_else_may_serve(&db).await?;

@@ -19,7 +19,7 @@ use crate::{
     clock::UnixMillis,
     error::Error,
     ids::RoomId,
-    store::{Cause, Store, failure, is_refused, statement},
+    store::{Cause, Store, failure, is_refused, postgres::TIMELINE, statement},
 };
 
 /// How often a batch is tried in which other nodes get in the way.
@@ -36,7 +36,18 @@ pub(super) enum Outcome {
     /// Nothing of it was stored.
     Nothing(Error),
     /// The answer to the commit was lost: the server knows what became of this transaction.
-    Doubtful(Done, Option<i64>),
+    Doubtful(Done, Option<Transaction>),
+}
+
+/// A transaction by which its server finds it again.
+#[derive(Debug, Clone)]
+pub(super) struct Transaction {
+    /// Its number. Another server may give the same to another transaction.
+    pub id: i64,
+    /// The server's timeline, if it has such.
+    pub timeline: Option<String>,
+    /// The rooms that it holds, as a list in one text.
+    pub rooms: String,
 }
 
 /// Commits `writes`, or finds out why not, and notes what that says of the database.
@@ -84,11 +95,11 @@ async fn commit_on_server(
     writes: &[Write],
 ) -> Judged {
     match timeout(WHOLE, attempts(store, now, known, writes)).await {
-        Ok(Ok((tx, done, id))) => match timeout(COMMIT, tx.commit()).await {
+        Ok(Ok((tx, done, transaction))) => match timeout(COMMIT, tx.commit()).await {
             Ok(Ok(())) => (Outcome::Committed(done), None),
             Ok(Err(err)) if is_refused(&err) => not_committed(err),
-            Ok(Err(err)) => (Outcome::Doubtful(done, id), Cause::of(&err)),
-            Err(_) => (Outcome::Doubtful(done, id), Some(Cause::NoAnswer)),
+            Ok(Err(err)) => (Outcome::Doubtful(done, transaction), Cause::of(&err)),
+            Err(_) => (Outcome::Doubtful(done, transaction), Some(Cause::NoAnswer)),
         },
         Ok(Err((err, cause))) => (Outcome::Nothing(err), cause),
         Err(_) => {
@@ -103,8 +114,8 @@ fn not_committed(err: DbErr) -> Judged {
     (Outcome::Nothing(failure(err)), cause)
 }
 
-/// A transaction in which everything is done, and its id.
-type Prepared = (DatabaseTransaction, Done, Option<i64>);
+/// A transaction in which everything is done, and how it is found again.
+type Prepared = (DatabaseTransaction, Done, Option<Transaction>);
 
 async fn attempts(
     store: &Store,
@@ -133,29 +144,45 @@ async fn attempt(
     writes: &[Write],
 ) -> Attempt<Prepared> {
     let tx = store.write.begin_plain().await?;
-    let id = match store.is_shared() {
-        true => lock_rooms(&tx, writes).await?,
+    let transaction = match store.is_shared() {
+        true => lock_rooms(&tx, store.has_timelines(), writes).await?,
         false => None,
     };
     let done = carry_out(&tx, now, known, writes).await?;
-    Ok((tx, done, id))
+    Ok((tx, done, transaction))
 }
 
 #[derive(FromQueryResult)]
 struct LockedRow {
     transaction_id: i64,
+    timeline: Option<String>,
 }
 
-/// Locks every room that the writes concern; returns the transaction's id.
-async fn lock_rooms(tx: &DatabaseTransaction, writes: &[Write]) -> Attempt<Option<i64>> {
+/// Locks every room that the writes concern; returns how the transaction is found again. Because rows are locked it
+/// writes to the server's log, also when nothing else is stored, so that its commit waits for a synchronous standby: a
+/// message that is already there is acknowledged again only when it is there, too.
+async fn lock_rooms(
+    tx: &DatabaseTransaction,
+    has_timelines: bool,
+    writes: &[Write],
+) -> Attempt<Option<Transaction>> {
     let rooms: BTreeSet<RoomId> = writes.iter().flat_map(rooms).collect();
     let rooms: Vec<_> = rooms.iter().map(RoomId::to_string).collect();
+    let rooms = rooms.join(",");
+    let timeline = if has_timelines { TIMELINE } else { "NULL" };
     // A list in one text, so that batches of all sizes share one prepared statement.
-    let sql = "SELECT txid_current() AS transaction_id FROM rooms \
-        WHERE id = ANY (CAST(string_to_array($1, ',') AS BIGINT[])) ORDER BY id FOR UPDATE";
-    let wanted = statement(tx, sql, [rooms.join(",").into()]);
+    let sql = format!(
+        "SELECT txid_current() AS transaction_id, CAST({timeline} AS TEXT) AS timeline FROM rooms \
+        WHERE id = ANY (CAST(string_to_array($1, ',') AS BIGINT[])) ORDER BY id FOR UPDATE"
+    );
+    let wanted = statement(tx, &sql, [rooms.as_str().into()]);
     let locked = LockedRow::find_by_statement(wanted).all(tx).await?;
-    Ok(locked.first().map(|row| row.transaction_id))
+    let first = locked.into_iter().next();
+    Ok(first.map(|row| Transaction {
+        id: row.transaction_id,
+        timeline: row.timeline,
+        rooms,
+    }))
 }
 
 /// The rooms that a write concerns.

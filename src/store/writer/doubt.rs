@@ -1,16 +1,20 @@
 //! A commit whose answer was lost: the server is asked what became of it as soon as it can be.
 //!
-//! Until then nothing else is committed, because news leaves in the order of commits.
+//! Until then nothing else is committed, because news leaves in the order of commits. Two answers would lie after a
+//! failover. A server on another timeline knows nothing of the transaction, or another one by its number: then nobody
+//! knows, and whoever tries again with the same key gets what is true. And what the server has on its own disk may be
+//! missing on a synchronous standby, where it was waiting when its connection was lost: it is there when a later commit
+//! is, so the question is asked in a transaction that is committed.
 
 use std::time::Duration;
 
 use sea_orm::{DbErr, FromQueryResult};
 use tokio::{sync::oneshot, time::timeout};
 
-use super::{Written, batch::Done};
+use super::{Written, attempt::Transaction, batch::Done};
 use crate::{
     error::{Error, Result},
-    store::{Store, can_pass, statement},
+    store::{Store, can_pass, postgres::TIMELINE, statement},
 };
 
 /// How long the server has to answer.
@@ -22,7 +26,7 @@ pub(super) type Callers = Vec<oneshot::Sender<Result<Written>>>;
 /// A batch of which nobody knows whether it was stored, and who waits for it.
 pub(super) struct Doubt {
     pub done: Done,
-    pub transaction_id: Option<i64>,
+    pub transaction: Option<Transaction>,
     pub callers: Callers,
 }
 
@@ -39,20 +43,23 @@ pub(super) enum Verdict {
 #[derive(FromQueryResult)]
 struct StatusRow {
     status: Option<String>,
+    is_there: bool,
 }
 
 impl Doubt {
     /// Asks the server what became of the transaction.
     pub async fn look(&self, store: &Store) -> Verdict {
-        let Some(id) = self.transaction_id else {
+        // Whether another server answers could not be told without a timeline.
+        let Some(transaction) = self.transaction.as_ref().filter(|it| it.timeline.is_some()) else {
             return Verdict::Never;
         };
-        let sql = "SELECT txid_status($1) AS status";
-        let asked = StatusRow::find_by_statement(statement(&store.write, sql, [id.into()]))
-            .one(&store.write);
-        match timeout(ANSWER, asked).await {
+        match timeout(ANSWER, ask(store, transaction)).await {
             Ok(answer) => verdict(answer),
-            Err(_) => Verdict::NotYet,
+            Err(_) => {
+                // Its server may wait for a standby that is its successor by now.
+                store.doubt_server();
+                Verdict::NotYet
+            }
         }
     }
 
@@ -62,13 +69,39 @@ impl Doubt {
     }
 }
 
+/// What became of a transaction, asked of the server that takes writes now, and true of its synchronous standby, too.
+async fn ask(store: &Store, transaction: &Transaction) -> Result<Option<StatusRow>, DbErr> {
+    let tx = store.write.begin_plain().await?;
+    let is_there = format!("{TIMELINE} = $2");
+    let sql = format!(
+        "SELECT {is_there} AS is_there, CASE WHEN {is_there} THEN txid_status($1) END AS status FROM rooms \
+        WHERE id = ANY (CAST(string_to_array($3, ',') AS BIGINT[])) ORDER BY id LIMIT 1 FOR UPDATE"
+    );
+    let values = [
+        transaction.id.into(),
+        transaction.timeline.as_deref().into(),
+        transaction.rooms.as_str().into(),
+    ];
+    let asked = StatusRow::find_by_statement(statement(&tx, &sql, values));
+    let answer = asked.one(&tx).await?;
+    tx.commit().await?;
+    Ok(answer)
+}
+
 fn verdict(answer: Result<Option<StatusRow>, DbErr>) -> Verdict {
-    let status = match answer {
-        Ok(row) => row.and_then(|row| row.status),
+    let row = match answer {
+        Ok(Some(row)) => row,
+        Ok(None) => return Verdict::Never,
         Err(err) if can_pass(&err) => return Verdict::NotYet,
         Err(_) => return Verdict::Never,
     };
-    match status.as_deref() {
+    if !row.is_there {
+        tracing::warn!(
+            "a failover came before the answer to a commit: who asks again is told what became of it"
+        );
+        return Verdict::Never;
+    }
+    match row.status.as_deref() {
         Some("committed") => Verdict::Committed,
         Some("aborted") => Verdict::Nothing,
         Some(_) => Verdict::NotYet,

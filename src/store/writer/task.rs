@@ -77,11 +77,12 @@ impl Task {
                 tracing::warn!(error = %err, writes = callers.len(), "nothing of a batch was stored");
                 tell(callers, || Err(Error::Unavailable(err.to_string())));
             }
-            Outcome::Doubtful(done, transaction_id) => {
+            Outcome::Doubtful(done, transaction) => {
                 tracing::warn!(writes = callers.len(), "the answer to a commit was lost");
+                self.store.doubt_server();
                 self.doubt = Some(Doubt {
                     done,
-                    transaction_id,
+                    transaction,
                     callers,
                 });
                 self.look_into_doubt().await;

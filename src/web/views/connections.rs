@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::{
     clock::UnixMillis,
+    records::Replication,
     web::{
         live::{Line, SAMPLES, Survey, Totals, Transport},
         zone::{Zone, iso},
@@ -30,6 +31,14 @@ pub struct ConnectionsView {
     nodes: Vec<NodeView>,
     has_nodes: bool,
     is_degraded: bool,
+    database: Option<DatabaseView>,
+}
+
+/// What a failover of the database would do.
+#[derive(Debug, Serialize)]
+struct DatabaseView {
+    words: &'static str,
+    is_warning: bool,
 }
 
 /// One node of several.
@@ -128,7 +137,17 @@ impl ConnectionsView {
             nodes: surveys.iter().enumerate().map(NodeView::new).collect(),
             has_nodes: is_up.is_some(),
             is_degraded: is_up == Some(false),
+            database: None,
         }
+    }
+
+    /// The same with what stands behind the database, where that is a server.
+    pub fn over(self, replication: Option<Replication>) -> Self {
+        let database = replication.map(|it| DatabaseView {
+            words: it.words(),
+            is_warning: it.is_warning(),
+        });
+        Self { database, ..self }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Several nodes, one chat.
 
 mod admin;
+mod failover;
 mod faults;
 mod forms;
 mod limits;
@@ -11,4 +12,4 @@ mod processes;
 mod sessions;
 mod signals;
 mod streams;
-mod tls;
+pub mod tls;

@@ -48,11 +48,11 @@ impl Pair {
     async fn have_logged(&self, lost: usize, found: usize) {
         for house in &self.houses {
             eventually("it is logged", async || {
-                house.times_logged("Redis does not answer") >= lost
+                house.times_logged("cannot use Redis") >= lost
                     && house.times_logged("Redis answers") >= found
             })
             .await;
-            let times = ["Redis does not answer", "Redis answers"].map(|it| house.times_logged(it));
+            let times = ["cannot use Redis", "Redis answers"].map(|it| house.times_logged(it));
             assert_eq!(times, [lost, found], "one line for each change");
         }
     }

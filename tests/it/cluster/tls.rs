@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use crate::support::{databases, eventually, free_port, process::House, redis::Redis};
 
 /// An authority of our own and a certificate by it, for this machine.
-fn certificates(folder: &Path) {
+pub fn certificates(folder: &Path) {
     let openssl = |words: &str| {
         let mut made = Command::new("openssl");
         made.args(words.split(' ')).current_dir(folder);

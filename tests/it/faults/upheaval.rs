@@ -22,19 +22,23 @@ enum Blow {
     RedisCutsSpeakers,
     DatabaseCrashed,
     DatabaseRestarted,
+    PrimaryLost,
+    PrimaryForsaken,
     NodeKilled,
     NodeFrozen,
     NodeOutOfFiles,
     BothToldToStop,
 }
 
-const BLOWS: [Blow; 10] = [
+const BLOWS: [Blow; 12] = [
     Blow::RedisKilled,
     Blow::RedisFrozen,
     Blow::RedisCutsListeners,
     Blow::RedisCutsSpeakers,
     Blow::DatabaseCrashed,
     Blow::DatabaseRestarted,
+    Blow::PrimaryLost,
+    Blow::PrimaryForsaken,
     Blow::NodeKilled,
     Blow::NodeFrozen,
     Blow::NodeOutOfFiles,
@@ -49,6 +53,10 @@ pub struct Upheaval {
     nodes: Vec<Node>,
     redis: Redis,
     postgres: Postgres,
+    /// What follows it synchronously.
+    standby: Postgres,
+    /// The address at which the nodes find the one that takes writes.
+    way: Proxy,
     /// What the nodes printed and logged that are gone.
     logs: Vec<String>,
 }
@@ -78,10 +86,13 @@ impl Upheaval {
     /// Two nodes, and what they stand on.
     pub async fn is_set() -> Upheaval {
         let (redis, postgres) = (Redis::start(), Postgres::start().await);
+        let standby = postgres.gets_a_standby().await;
+        postgres.is_synchronous(true).await;
+        let way = Proxy::start(postgres.address()).await;
         let mut nodes = Vec::new();
         for _ in 0..NODES {
-            let (database, way) = (postgres.url("postgres"), redis.url());
-            let flags = [&["--database", &database, "--redis", &way], FLAGS].concat();
+            let (database, bus) = (Postgres::url_by(&way, "postgres"), redis.url());
+            let flags = [&["--database", &database, "--redis", &bus], FLAGS].concat();
             let mut node = Node {
                 data: TempDir::new().expect("a directory"),
                 flags: flags.into_iter().map(str::to_owned).collect(),
@@ -95,6 +106,8 @@ impl Upheaval {
             nodes,
             redis,
             postgres,
+            standby,
+            way,
             logs: Vec::new(),
         }
     }
@@ -164,6 +177,21 @@ impl Upheaval {
                 sleep(long).await;
                 self.postgres.starts().await;
             }
+            Blow::PrimaryLost => {
+                self.postgres.crashes();
+                // For a while the address leads to a standby that only reads.
+                self.way.set_target(self.standby.address());
+                sleep(long / 2).await;
+                self.standby.is_promoted().await;
+                self.follows_the_standby().await;
+            }
+            Blow::PrimaryForsaken => {
+                self.standby.is_promoted().await;
+                self.way.set_target(self.standby.address());
+                // The former primary lives on, and so do the connections to it.
+                sleep(long).await;
+                self.follows_the_standby().await;
+            }
             Blow::NodeKilled => {
                 self.moves_people_from(node, lines);
                 let house = self.nodes[node].house.take();
@@ -186,6 +214,14 @@ impl Upheaval {
             }
         }
         true
+    }
+
+    /// The promoted standby is the primary from now on, and gets a standby of its own.
+    async fn follows_the_standby(&mut self) {
+        let next = self.standby.gets_a_standby().await;
+        // The former primary ends here at the latest.
+        self.postgres = std::mem::replace(&mut self.standby, next);
+        self.postgres.is_synchronous(true).await;
     }
 
     async fn restarts(&mut self, node: usize, lines: &[Proxy]) {

@@ -31,6 +31,7 @@ const SETTINGS: &[&str] = &[
     "max_connections=300",
     "shared_buffers=64MB",
     "autovacuum=off",
+    "wal_retrieve_retry_interval=200ms",
 ];
 
 /// A running server; dropping it ends it and deletes its directory.
@@ -74,19 +75,56 @@ impl Postgres {
         postgres
     }
 
+    /// A standby of this server, on a copy of it, which follows it and only reads until it is promoted.
+    pub async fn gets_a_standby(&self) -> Postgres {
+        let (folder, port) = place();
+        let mut copied = tokio::process::Command::from(program("pg_basebackup"));
+        let way = format!("host=127.0.0.1 port={} user=tertulia", self.port);
+        copied.args(["--no-sync", "--checkpoint=fast", "--write-recovery-conf"]);
+        copied.args(["--wal-method=stream", "--dbname", &way, "--pgdata"]);
+        let copied = copied.arg(folder.join("cluster")).output();
+        let copied = copied.await.expect("pg_basebackup is there");
+        let said = String::from_utf8_lossy(&copied.stderr);
+        assert!(copied.status.success(), "{said}");
+        let mut standby = Postgres {
+            keeper: None,
+            folder,
+            port,
+            is_encrypted: false,
+        };
+        standby.starts().await;
+        self.does_when_it_can(
+            "SELECT 1 / COUNT(*) FROM pg_stat_replication WHERE state = 'streaming'",
+        )
+        .await;
+        standby
+    }
+
+    /// From now on a commit is answered when a standby has it, or no longer so.
+    pub async fn is_synchronous(&self, on: bool) {
+        let names = if on { "*" } else { "" };
+        let names = format!("ALTER SYSTEM SET synchronous_standby_names = '{names}'");
+        self.does(&[&names, "SELECT pg_reload_conf()"]).await;
+        if on {
+            self.does_when_it_can(
+                "SELECT 1 / COUNT(*) FROM pg_stat_replication WHERE sync_state = 'sync'",
+            )
+            .await;
+        }
+    }
+
+    /// The standby becomes a server that takes writes, on a timeline of its own.
+    pub async fn is_promoted(&self) {
+        self.does(&["SELECT pg_promote()"]).await;
+    }
+
     /// The file with the certificate of an encrypted server.
     pub fn certificate(&self) -> PathBuf {
         self.folder.join("cluster/server.crt")
     }
 
     async fn make() -> Postgres {
-        let folder = tempfile::TempDir::new().expect("a directory").keep();
-        let port = free_port();
-        let owner = std::fs::metadata(&folder).expect("it is there");
-        if std::os::unix::fs::MetadataExt::uid(&owner) == 0 {
-            let given = Command::new("chown").arg("postgres").arg(&folder).status();
-            assert!(given.expect("chown is there").success());
-        }
+        let (folder, port) = place();
         let mut made = tokio::process::Command::from(program("initdb"));
         let cluster = folder.join("cluster");
         made.args(["--no-sync", "--auth=trust", "--username=tertulia"]);
@@ -169,9 +207,28 @@ impl Postgres {
         format!("postgres://tertulia@127.0.0.1:{}/{name}", self.port)
     }
 
+    /// Where it is for a proxy in front of it.
+    pub fn address(&self) -> std::net::SocketAddr {
+        std::net::SocketAddr::from(([127, 0, 0, 1], self.port))
+    }
+
+    /// Where a database of this name is for somebody who comes through this proxy.
+    pub fn url_by(way: &super::proxy::Proxy, name: &str) -> String {
+        let address = way.url().replace("http://", "");
+        format!("postgres://tertulia@{address}/{name}")
+    }
+
     /// The port it listens on.
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// From now on it lets people in by these lines of pg_hba.conf before all others.
+    pub async fn lets_in_by(&self, lines: &str) {
+        let file = self.folder.join("cluster/pg_hba.conf");
+        let others = std::fs::read_to_string(&file).expect("it is there");
+        std::fs::write(&file, format!("{lines}\n{others}")).expect("it can be written");
+        self.does(&["SELECT pg_reload_conf()"]).await;
     }
 
     /// Runs a statement again and again until it succeeds.
@@ -201,6 +258,17 @@ impl Drop for Postgres {
         }
         let _ = std::fs::remove_dir_all(&self.folder);
     }
+}
+
+/// A directory that a server may write in, and a free port.
+fn place() -> (PathBuf, u16) {
+    let folder = tempfile::TempDir::new().expect("a directory").keep();
+    let owner = std::fs::metadata(&folder).expect("it is there");
+    if std::os::unix::fs::MetadataExt::uid(&owner) == 0 {
+        let given = Command::new("chown").arg("postgres").arg(&folder).status();
+        assert!(given.expect("chown is there").success());
+    }
+    (folder, free_port())
 }
 
 /// A connection to the database at this URL, as soon as its server answers.

@@ -240,7 +240,12 @@ pub async fn raw(address: &str, bytes: &str) -> String {
 
 /// Runs `tertulia` with these arguments to its end.
 pub async fn outcome_of(arguments: &[&str]) -> Output {
-    let run = command_under(&[], arguments).output();
+    outcome_under(&[], arguments).await
+}
+
+/// The same, started by another program, which gets ours and its arguments as its last ones.
+pub async fn outcome_under(under: &[&str], arguments: &[&str]) -> Output {
+    let run = command_under(under, arguments).output();
     timeout(PATIENCE, run)
         .await
         .expect("the program ends by itself")
@@ -252,6 +257,26 @@ pub fn spawned(arguments: &[&str]) -> Child {
     let mut command = command_under(&[], arguments);
     let started = command.stdout(Stdio::piped()).spawn();
     started.expect("the program starts")
+}
+
+/// The first line of the log with this in it; the program is ended then.
+pub async fn logs(text: &str, arguments: &[&str]) -> String {
+    let mut command = command_under(&[], arguments);
+    let started = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
+    let mut child = started.expect("the program starts");
+    let errors = child.stderr.take().expect("its errors are a pipe");
+    let mut lines = BufReader::new(errors).lines();
+    let found = timeout(PATIENCE, async {
+        while let Ok(Some(line)) = lines.next_line().await {
+            if line.contains(text) {
+                return Some(line);
+            }
+        }
+        None
+    });
+    let line = found.await.ok().flatten();
+    let _ = child.kill().await;
+    line.unwrap_or_else(|| panic!("{arguments:?} never logged {text:?}"))
 }
 
 fn command_under(under: &[&str], arguments: &[&str]) -> Command {
