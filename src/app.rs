@@ -2,7 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::{sync::mpsc, task::JoinHandle};
+use tokio::{
+    sync::mpsc,
+    task::{AbortHandle, JoinHandle},
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
@@ -107,6 +110,11 @@ impl App {
         if let Some(lock) = &self.lock {
             lock.serves_at(url);
         }
+    }
+
+    /// The task that writes to the database; it ends only when the server does.
+    pub fn writer(&self) -> AbortHandle {
+        self.writer.abort_handle()
     }
 
     /// Ends what runs beside the requests, commits what was accepted, closes the database.

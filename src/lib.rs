@@ -6,6 +6,7 @@
 //! - [`realtime`]: how news travels. Events, topics, the hub's bounded queues, the bus between processes.
 //! - [`domain`]: what a chat is: its rules. Acts on `store` and publishes through `realtime`.
 //! - [`listener`]: where connections come in: places, deadlines, HTTP framing made strict. Knows no routes and no `poem`.
+//! - [`systemd`]: sockets that it passes on, and what it is told.
 //! - [`web`]: how browsers see it. The only home of `poem` and `minijinja`.
 //! - [`config`], [`commands`], [`telemetry`], [`app`], [`demo`], [`version`]: what the operator sets, what the program can
 //!   do (a file per command), what is logged, how it is put together, a chat to try it with, which build it is.
@@ -64,6 +65,7 @@ pub mod listener;
 pub mod realtime;
 pub mod records;
 pub mod store;
+pub mod systemd;
 pub mod telemetry;
 pub mod version;
 pub mod web;

@@ -10,6 +10,7 @@ use crate::{
     config::{Config, SetupCode},
     demo,
     domain::accounts::Token,
+    systemd::{self, Systemd},
     web::Server,
 };
 
@@ -19,16 +20,25 @@ use crate::{
 /// A sentence for the operator.
 pub async fn serve(config: Config, is_demo: bool) -> Result<(), StartError> {
     allow_many_files();
+    let inherited = systemd::inherited().map_err(StartError)?;
+    let systemd = Systemd::from_env();
+    let starting = systemd.put_off("opening the database");
     if is_demo {
         demo::fill(&config).await?;
     }
     let app = App::open(config, Clock::system()).await?;
     let first = first_account(&app).await?;
-    let server = Server::bind(app).await?;
+    let server = Server::on(app, inherited.chat).await?;
     let stop = CancellationToken::new();
     // Whoever is told that it is ready may tell it to stop.
-    tokio::spawn(stop_on_signal(stop.clone())?);
+    tokio::spawn(stop_on_signal(stop.clone(), systemd.clone())?);
     println!("{}", is_ready(server.url(), &first));
+    for url in server.urls().iter().skip(1) {
+        println!("It is also at {url}");
+    }
+    drop(starting);
+    systemd.ready(&format!("serving at {}", server.url()));
+    tokio::spawn(systemd.watch(server.is_well(), stop.clone()));
     if is_demo {
         println!("{}", demo::how_to_sign_in(server.url()));
     }
@@ -79,7 +89,10 @@ fn is_ready(url: &str, first: &FirstAccount) -> String {
 }
 
 /// Cancels `stop` at SIGTERM or SIGINT; a second signal ends the process at once. Ends with the process.
-fn stop_on_signal(stop: CancellationToken) -> Result<impl Future<Output = ()>, StartError> {
+fn stop_on_signal(
+    stop: CancellationToken,
+    systemd: Systemd,
+) -> Result<impl Future<Output = ()>, StartError> {
     let listen =
         |kind| signal(kind).map_err(|err| StartError(format!("cannot listen for signals: {err}")));
     let (mut term, mut int) = (
@@ -96,6 +109,7 @@ fn stop_on_signal(stop: CancellationToken) -> Result<impl Future<Output = ()>, S
                 std::process::exit(130);
             }
             tracing::info!("stopping");
+            systemd.stopping();
             stop.cancel();
         }
     })

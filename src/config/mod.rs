@@ -1,7 +1,7 @@
 //! What the operator can set: each flag is also a `TERTULIA_…` variable, has a default and one line of help.
 //! A wrong value is refused with a sentence that says what to write instead.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
 
@@ -10,6 +10,7 @@ use crate::version::VERSION;
 mod database;
 mod database_url;
 mod host_name;
+mod listen;
 mod log;
 mod public_url;
 mod secret;
@@ -19,6 +20,7 @@ mod trusted_proxies;
 pub use database::DatabaseConfig;
 pub use database_url::DatabaseUrl;
 pub use host_name::HostName;
+pub use listen::{ListenAddress, ListenConfig};
 pub use log::{LogConfig, LogFormat};
 pub use public_url::PublicUrl;
 pub use secret::text_or_file;
@@ -29,9 +31,9 @@ pub use trusted_proxies::TrustedProxies;
 #[derive(Debug, Clone, Parser)]
 #[command(name = "tertulia", version = VERSION.as_str())]
 pub struct Config {
-    /// Address and port to listen on (port 0 takes a free one)
-    #[arg(long, env = "TERTULIA_LISTEN", default_value = "127.0.0.1:8000", value_name = "ADDRESS:PORT", value_parser = listen)]
-    pub listen: SocketAddr,
+    /// Where it listens.
+    #[command(flatten)]
+    pub listener: ListenConfig,
 
     /// Directory that holds the database and everything else [default: ./data]
     #[arg(long, env = "TERTULIA_DATA", value_name = "DIR")]
@@ -140,11 +142,6 @@ impl Config {
     }
 }
 
-fn listen(text: &str) -> Result<SocketAddr, String> {
-    text.parse()
-        .map_err(|_| "write an IP address and a port, as in 127.0.0.1:8000 or [::]:8000".into())
-}
-
 fn token(text: &str) -> Result<String, String> {
     let text = text_or_file(text)?;
     let plain = text.bytes().all(|byte| byte.is_ascii_graphic());
@@ -175,6 +172,7 @@ mod tests {
             config.database_url(),
             DatabaseUrl::Sqlite("/tmp/x/tertulia.db".into())
         );
-        assert_eq!(config.listen.port(), 8000);
+        let listen = config.listener.addresses();
+        assert_eq!(listen, ["127.0.0.1:8000".parse().expect("an address")]);
     }
 }

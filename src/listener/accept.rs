@@ -1,26 +1,40 @@
-//! Accepting connections: one place each, and a pause after what fails.
+//! Accepting connections on all sockets: one place each, and a pause after what fails.
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    future::poll_fn,
+    io,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
 
 use tokio::{
-    net::{TcpListener, TcpSocket, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore},
     time::{Instant, sleep},
 };
 
-use super::{GuardedStream, Limits};
+use super::{GuardedStream, Limits, LocalAddress, Peer, Socket, Stream};
 
-/// How many connections the system keeps for us until we accept them.
-const BACKLOG: u32 = 4096;
 /// The pause after a failed accept: at first, and at most.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
 /// How long accepting must go well before it counts as going well.
 const RECOVERY: Duration = Duration::from_secs(10);
 
-/// A bound TCP port.
+/// A connection that was accepted.
+pub struct Connection {
+    /// Its bytes, and its place.
+    pub stream: GuardedStream<Stream>,
+    /// Who connected.
+    pub peer: Peer,
+    /// On which socket.
+    pub local: LocalAddress,
+}
+
+/// All sockets that the server listens on. They share the places and the limits.
 pub struct Listener {
-    socket: TcpListener,
-    local_addr: SocketAddr,
+    sockets: Vec<Socket>,
+    /// The socket that is asked first, which goes round: one that is never empty must not keep the others waiting.
+    turn: usize,
     limits: Arc<Limits>,
     places: Arc<Semaphore>,
     full: bool,
@@ -28,28 +42,17 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// Listens on an address (port 0: any free port), with the default limits.
-    ///
-    /// # Errors
-    /// When the address is taken, not ours, or not allowed.
-    pub fn bind(addr: SocketAddr) -> io::Result<Listener> {
-        let socket = match addr {
-            SocketAddr::V4(_) => TcpSocket::new_v4()?,
-            SocketAddr::V6(_) => TcpSocket::new_v6()?,
-        };
-        #[cfg(unix)]
-        socket.set_reuseaddr(true)?;
-        socket.bind(addr)?;
-        let listener = socket.listen(BACKLOG)?;
+    /// Accepts on these sockets, with the default limits.
+    pub fn new(sockets: Vec<Socket>) -> Listener {
         let limits = Limits::default();
-        Ok(Listener {
-            local_addr: listener.local_addr()?,
-            socket: listener,
+        Listener {
+            sockets,
+            turn: 0,
             places: Arc::new(Semaphore::new(limits.connections)),
             limits: Arc::new(limits),
             full: false,
             last_failure: None,
-        })
+        }
     }
 
     /// Sets other limits, for the connections to come.
@@ -61,22 +64,20 @@ impl Listener {
         self
     }
 
-    /// Where it listens, with the port that the system chose.
-    pub fn local_addr(&self) -> SocketAddr {
-        self.local_addr
+    /// Where it listens, with the ports that the system chose.
+    pub fn local_addresses(&self) -> impl Iterator<Item = &LocalAddress> + Clone {
+        self.sockets.iter().map(Socket::local)
     }
 
-    /// The next connection, once there is a place for it, and its peer. Never fails.
-    pub async fn accept(&mut self) -> (GuardedStream<TcpStream>, SocketAddr) {
+    /// The next connection, once there is a place for it. Never fails.
+    pub async fn accept(&mut self) -> Connection {
         let place = self.place().await;
-        let (stream, remote) = self.connection().await;
-        // Small frames must not wait for the acknowledgement of the one before. It fails only
-        // on a connection that is gone, which hyper will find out.
-        let _ = stream.set_nodelay(true);
-        (
-            GuardedStream::new(stream, self.limits.clone(), place),
-            remote,
-        )
+        let (stream, peer, local) = self.connection().await;
+        Connection {
+            stream: GuardedStream::new(stream, self.limits.clone(), place),
+            peer,
+            local,
+        }
     }
 
     /// Waits for a free place. Says when it has to, once until a sixteenth of all is free again.
@@ -97,10 +98,10 @@ impl Listener {
     }
 
     /// Accepts a connection, however often that fails (as it does without free descriptors).
-    async fn connection(&mut self) -> (TcpStream, SocketAddr) {
+    async fn connection(&mut self) -> (Stream, Peer, LocalAddress) {
         let mut pause = PAUSE.0;
         loop {
-            match self.socket.accept().await {
+            match poll_fn(|cx| self.poll_accept(cx)).await {
                 Ok(connection) => {
                     self.note_success();
                     return connection;
@@ -114,6 +115,22 @@ impl Listener {
                 }
             }
         }
+    }
+
+    fn poll_accept(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<(Stream, Peer, LocalAddress)>> {
+        for index in 0..self.sockets.len() {
+            let at = (self.turn + index) % self.sockets.len();
+            let socket = &self.sockets[at];
+            if let Poll::Ready(accepted) = socket.poll_accept(cx) {
+                self.turn = (at + 1) % self.sockets.len();
+                let local = socket.local().clone();
+                return Poll::Ready(accepted.map(|(stream, peer)| (stream, peer, local)));
+            }
+        }
+        Poll::Pending
     }
 
     fn note_failure(&mut self, error: &io::Error) {
@@ -140,26 +157,58 @@ fn is_of_one_connection(error: &io::Error) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use tokio::time::timeout;
+    use std::net::SocketAddr;
+
+    use tokio::{net::TcpStream, time::timeout};
 
     use super::*;
+    use crate::config::ListenAddress;
 
-    #[tokio::test]
-    async fn a_connection_waits_until_there_is_a_place() {
+    /// A listener with so many places, on so many ports, and its addresses.
+    async fn listener(connections: usize, ports: usize) -> (Listener, Vec<SocketAddr>) {
+        let any = ListenAddress::Tcp(([127, 0, 0, 1], 0).into());
+        let mut sockets = Vec::new();
+        for _ in 0..ports {
+            sockets.push(Socket::bind(&any, &[], 0).await.unwrap());
+        }
+        let addresses = sockets.iter().map(|socket| match socket.local() {
+            LocalAddress::Tcp(address) => *address,
+            LocalAddress::Unix(_) => panic!("a TCP port was asked for"),
+        });
+        let addresses = addresses.collect();
         let limits = Limits {
-            connections: 1,
+            connections,
             ..Limits::default()
         };
-        let any = SocketAddr::from(([127, 0, 0, 1], 0));
-        let mut listener = Listener::bind(any).unwrap().with_limits(limits);
+        (Listener::new(sockets).with_limits(limits), addresses)
+    }
+
+    #[tokio::test]
+    async fn a_connection_waits_until_there_is_a_place_whatever_its_socket() {
+        let (mut listener, at) = listener(1, 2).await;
         let _clients = (
-            TcpStream::connect(listener.local_addr()).await.unwrap(),
-            TcpStream::connect(listener.local_addr()).await.unwrap(),
+            TcpStream::connect(at[0]).await.unwrap(),
+            TcpStream::connect(at[1]).await.unwrap(),
         );
-        let (first, _) = listener.accept().await;
+        let first = listener.accept().await;
         let early = timeout(Duration::from_millis(50), listener.accept()).await;
         assert!(early.is_err(), "there was one place");
         drop(first);
         listener.accept().await;
+    }
+
+    #[tokio::test]
+    async fn a_busy_socket_does_not_keep_another_waiting() {
+        let (mut listener, at) = listener(100, 2).await;
+        let mut clients = Vec::new();
+        for _ in 0..10 {
+            clients.push(TcpStream::connect(at[0]).await.unwrap());
+        }
+        clients.push(TcpStream::connect(at[1]).await.unwrap());
+        let mut first = Vec::new();
+        for _ in 0..3 {
+            first.push(listener.accept().await.local);
+        }
+        assert!(first.contains(&LocalAddress::Tcp(at[1])), "{first:?}");
     }
 }

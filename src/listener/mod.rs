@@ -9,10 +9,14 @@ mod baseline;
 mod gate;
 mod guarded_stream;
 mod limits;
+mod openable;
 mod rejection;
 mod request_head;
+mod socket;
 
-pub use accept::Listener;
+pub use accept::{Connection, Listener};
 pub use baseline::BASELINE;
 pub use guarded_stream::GuardedStream;
 pub use limits::Limits;
+pub use openable::openable;
+pub use socket::{LocalAddress, Peer, Socket, Stream};

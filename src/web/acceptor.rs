@@ -1,35 +1,44 @@
 //! Connections as poem takes them from the listener.
 
-use std::{io, net::SocketAddr};
+use std::io;
 
 use poem::{
+    Addr,
     http::uri::Scheme,
     listener::Acceptor as PoemAcceptor,
     web::{LocalAddr, RemoteAddr},
 };
-use tokio::net::TcpStream;
 
-use crate::listener::{GuardedStream, Listener};
+use crate::listener::{Connection, GuardedStream, Listener, LocalAddress, Peer, Stream};
 
 /// A listener that poem can serve on.
 pub struct Acceptor(pub Listener);
 
-impl Acceptor {
-    fn local(&self) -> LocalAddr {
-        LocalAddr(SocketAddr::into(self.0.local_addr()))
-    }
-}
-
 impl PoemAcceptor for Acceptor {
-    type Io = GuardedStream<TcpStream>;
+    type Io = GuardedStream<Stream>;
 
     fn local_addr(&self) -> Vec<LocalAddr> {
-        vec![self.local()]
+        self.0.local_addresses().map(local).collect()
     }
 
     /// Never fails: poem would call again at once, and nobody would hear of it.
     async fn accept(&mut self) -> io::Result<(Self::Io, LocalAddr, RemoteAddr, Scheme)> {
-        let (stream, peer) = self.0.accept().await;
-        Ok((stream, self.local(), RemoteAddr(peer.into()), Scheme::HTTP))
+        let Connection {
+            stream,
+            peer,
+            local: at,
+        } = self.0.accept().await;
+        let peer = match peer {
+            Peer::Tcp(address) => address.into(),
+            Peer::Unix(address) => address.into(),
+        };
+        Ok((stream, local(&at), RemoteAddr(peer), Scheme::HTTP))
     }
+}
+
+fn local(address: &LocalAddress) -> LocalAddr {
+    LocalAddr(match address {
+        LocalAddress::Tcp(address) => Addr::SocketAddr(*address),
+        LocalAddress::Unix(_) => Addr::custom("unix", address.to_string()),
+    })
 }

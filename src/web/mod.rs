@@ -2,7 +2,7 @@
 //!
 //! [`routes`] is the one table of addresses. A handler reads its request, asks the domain, renders the answer.
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
 use poem::{
     Endpoint, EndpointExt, Response, Route, get,
@@ -16,14 +16,14 @@ use tower_sessions::session::Id;
 
 use crate::{
     app::{App, StartError},
-    config::PublicUrl,
     ids::UserId,
-    listener::Listener,
+    listener::{Listener, Socket, openable},
     records::User,
 };
 
 mod acceptor;
 mod accounts;
+mod addresses;
 mod admin;
 mod assets;
 mod client_address;
@@ -178,28 +178,30 @@ fn routes() -> Route {
 pub struct Server {
     site: Arc<Site>,
     listener: Listener,
-    url: String,
+    urls: Vec<String>,
 }
 
 impl Server {
-    /// Takes the configured address.
+    /// Takes the configured addresses.
     ///
     /// # Errors
-    /// A sentence for the operator when the address cannot be had.
+    /// A sentence for the operator when one cannot be had.
     pub async fn bind(app: App) -> Result<Self, StartError> {
-        let listen = app.config.listen;
-        let listener = Listener::bind(listen).map_err(|err| {
-            StartError(format!(
-                "cannot listen on {listen}: {err}; choose another with --listen"
-            ))
-        })?;
-        let addr = listener.local_addr();
-        let url = app
-            .config
-            .public_url
-            .as_ref()
-            .map_or_else(|| format!("http://{addr}"), PublicUrl::to_string);
-        app.serves_at(&url);
+        Self::on(app, Vec::new()).await
+    }
+
+    /// Takes sockets that are open already, and the addresses that were set besides.
+    ///
+    /// # Errors
+    /// A sentence for the operator when an address cannot be had.
+    pub async fn on(app: App, open: Vec<Socket>) -> Result<Self, StartError> {
+        let listener = addresses::listen(&app.config.listener, open).await?;
+        let public = app.config.public_url.as_ref();
+        let urls = match public {
+            Some(public) => vec![public.to_string()],
+            None => openable("http", listener.local_addresses()),
+        };
+        app.serves_at(urls.first().map_or("nowhere", String::as_str));
         let site = Arc::new(Site {
             templates: Templates::new(),
             limits: Limits::new(app.config.limits, app.chat.redis().cloned()),
@@ -208,24 +210,31 @@ impl Server {
             answers: Answers::default(),
             connections: Connections::default(),
             signed_in: SignedIn(Cache::new(SIGNED_IN)),
-            cookie_name: cookie_name(app.config.public_url.as_ref(), addr),
-            https: app
-                .config
-                .public_url
-                .as_ref()
-                .is_some_and(|public| public.https),
+            cookie_name: addresses::cookie_name(public, listener.local_addresses()),
+            https: public.is_some_and(|public| public.https),
             app,
         });
         Ok(Self {
             site,
             listener,
-            url,
+            urls,
         })
     }
 
-    /// The address to open in a browser.
+    /// The address to open in a browser; where there is none, the socket that a proxy can be given.
     pub fn url(&self) -> &str {
-        &self.url
+        self.urls.first().map_or("nowhere", String::as_str)
+    }
+
+    /// That address, and the others under which the chat can be reached.
+    pub fn urls(&self) -> &[String] {
+        &self.urls
+    }
+
+    /// Tells whether what must never end goes on: who writes to the database.
+    pub fn is_well(&self) -> impl Fn() -> bool + Send + Sync + 'static {
+        let writer = self.site.app.writer();
+        move || !writer.is_finished()
     }
 
     /// Answers until `stop` is cancelled. Then it says that it is not ready, closes live connections with 1012, takes
@@ -279,15 +288,6 @@ fn endpoint(site: &Arc<Site>) -> impl Endpoint<Output = Response> + 'static {
         .data(site.clone())
         .with(session::Sessions(site.clone()))
         .with(guard::Guard(site.clone()))
-}
-
-/// On http the name bears the port, so two servers in one browser keep two people apart (RFC 6265 ignores ports).
-fn cookie_name(public: Option<&PublicUrl>, addr: SocketAddr) -> String {
-    match public {
-        Some(public) if public.https => "__Host-tertulia".into(),
-        Some(public) => format!("tertulia_{}", public.port()),
-        None => format!("tertulia_{}", addr.port()),
-    }
 }
 
 /// Makes signing in with an unknown name take as long as with a wrong password from the first time on.

@@ -21,6 +21,7 @@ mod faults;
 mod first_account;
 mod history;
 mod info;
+mod listening;
 mod live;
 mod messages;
 mod monitoring;
