@@ -1,7 +1,7 @@
 //! The database schema as steps that run at start, in order, each once. The same steps build SQLite and PostgreSQL.
 //!
 //! A step that has landed is never edited: databases have taken it as it was. What must change is a new step.
-//! `tests/it/upgrading.rs` holds the checksums, and upgrades a database that each earlier version really wrote.
+//! `tests/it/upgrading/` holds the checksums, and upgrades a database that each earlier version really wrote.
 
 pub use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::{MigrationTrait, async_trait::async_trait};

@@ -49,7 +49,7 @@ struct CountRow {
 /// A sentence for the operator: it cannot be opened or read at all.
 pub async fn check_database(url: &DatabaseUrl) -> Result<Vec<String>, String> {
     let options = match url {
-        DatabaseUrl::Sqlite(file) => sqlite::options(file, 1, None),
+        DatabaseUrl::Sqlite(file) => sqlite::only_reading(file),
         DatabaseUrl::Postgres(url) => postgres::plain(url, 1),
     };
     let db = Database::connect(options).await.map_err(not_opened)?;
@@ -70,13 +70,28 @@ pub(super) async fn faults(db: &impl ConnectionTrait) -> Result<Vec<String>, DbE
 }
 
 async fn look(db: &impl ConnectionTrait) -> Result<Vec<String>, DbErr> {
-    let broken = structure(db).await?;
-    if !broken.is_empty() {
-        return Ok(broken);
+    let mut found = look_at_the_whole(db).await?;
+    if found.is_empty() {
+        found = watermarks(db).await?;
+        found.extend(orphans(db).await?);
     }
-    let mut found = numbers(db).await?;
-    found.extend(orphans(db).await?);
     Ok(found)
+}
+
+/// Structure and numbers alone: what cannot be right when parts of two databases lie together.
+pub(super) async fn faults_of_the_whole(db: &impl ConnectionTrait) -> Result<Vec<String>, DbErr> {
+    match look_at_the_whole(db).await {
+        Err(err) if is_damage(&err) => Ok(vec![format!("the file is damaged: {err}")]),
+        found => found,
+    }
+}
+
+async fn look_at_the_whole(db: &impl ConnectionTrait) -> Result<Vec<String>, DbErr> {
+    let broken = structure(db).await?;
+    match broken.is_empty() {
+        true => numbers(db).await,
+        false => Ok(broken),
+    }
 }
 
 /// What the database says about its own structure. SQLite reads every page and compares indexes with their tables;
@@ -109,7 +124,7 @@ UNION ALL
 SELECT CAST(checksum_failures || ' pages did not match their checksum' AS TEXT) FROM pg_stat_database
 WHERE datname = current_database() AND checksum_failures > 0";
 
-/// Rooms whose numbers are not 1, 2, 3 … up to the end that the room's row names, and watermarks past that end.
+/// Rooms whose numbers are not 1, 2, 3 … up to the end that the room's row names.
 pub(super) async fn numbers(db: &impl ConnectionTrait) -> Result<Vec<String>, DbErr> {
     let tables = tables(db).await?;
     if !["rooms", "messages"].iter().all(|it| tables.contains(*it)) {
@@ -117,16 +132,20 @@ pub(super) async fn numbers(db: &impl ConnectionTrait) -> Result<Vec<String>, Db
     }
     let rooms = rooms(db).await?;
     let wrong = rooms.iter().filter_map(RoomEnd::fault);
-    let mut found: Vec<_> = wrong.take(TOLD).collect();
-    if tables.contains("memberships") {
-        let past = count(db, PAST_THE_END).await?;
-        if past > 0 {
-            found.push(format!(
-                "{past} people have read or been reached past the end of a room"
-            ));
-        }
+    Ok(wrong.take(TOLD).collect())
+}
+
+/// People who are further than a room goes.
+async fn watermarks(db: &impl ConnectionTrait) -> Result<Vec<String>, DbErr> {
+    if !tables(db).await?.contains("memberships") {
+        return Ok(Vec::new());
     }
-    Ok(found)
+    Ok(match count(db, PAST_THE_END).await? {
+        0 => Vec::new(),
+        past => vec![format!(
+            "{past} people have read or been reached past the end of a room"
+        )],
+    })
 }
 
 const PAST_THE_END: &str = "\

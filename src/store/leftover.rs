@@ -28,7 +28,7 @@ const INTERRUPTED: &str = "9";
 /// A sentence for the operator: what is wrong and what to do.
 pub(super) async fn check(database: &Path, patience: Duration) -> Result<(), String> {
     let log = beside(database, "-wal");
-    if size(&log) == 0 || server_lock::is_held_by_another(database) {
+    if !is_beside(database) || server_lock::is_held_by_another(database) {
         return Ok(());
     }
     if size(database) == 0 {
@@ -69,7 +69,8 @@ fn refusal(database: &Path, faults: &[String]) -> String {
         "{file} together with the {file}-wal beside it is not a sound database ({}). Nothing was changed, and nothing is \
          served. If a backup was copied over {file}: the -wal belongs to the file that was there before. Move {file}, \
          {file}-wal and {file}-shm out of the way and put the backup in with `tertulia restore --from BACKUP`. If \
-         nothing was copied, the disk has done harm: restore the newest backup in the same way",
+         nothing was copied, the disk has done harm: restore the newest backup in the same way. Only who is sure that the two belong together folds them into one \
+         for good: sqlite3 {file} 'PRAGMA wal_checkpoint(TRUNCATE)'",
         faults.join("; "),
         file = database.display(),
     )
@@ -89,7 +90,7 @@ async fn faults(database: &Path, patience: Duration) -> Result<Vec<String>, DbEr
         })
     });
     let db = Database::connect(options).await?;
-    let found = check::faults(&db).await;
+    let found = check::faults_of_the_whole(&db).await;
     if let Err(err) = db.close().await {
         tracing::debug!(error = %err, "a connection did not close cleanly");
     }
@@ -98,6 +99,11 @@ async fn faults(database: &Path, patience: Duration) -> Result<Vec<String>, DbEr
 
 fn is_interrupted(err: &DbErr) -> bool {
     matches!(code(err), Some(Code::Sqlite(code)) if code == INTERRUPTED)
+}
+
+/// Whether there is a `-wal` with something in it.
+pub(super) fn is_beside(database: &Path) -> bool {
+    size(&beside(database, "-wal")) > 0
 }
 
 fn beside(file: &Path, ending: &str) -> PathBuf {

@@ -100,9 +100,8 @@ impl Store {
         let doubtful = Arc::new(AtomicBool::new(false));
         let (connections, probe, watch) = match url {
             DatabaseUrl::Sqlite(file) => {
-                sqlite::prepare(file).await?;
                 let write = sqlite::open(file, doubtful.clone()).await?;
-                schema::bring_up_to_date(&write).await?;
+                schema::bring_file_up_to_date(&write, file).await?;
                 let read = connect(sqlite::options(file, sqlite::READERS, None)).await?;
                 ((write, read), Probe::of_file(file), None)
             }

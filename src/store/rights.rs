@@ -58,6 +58,7 @@ pub(super) fn make_directory_of(file: &Path) -> Result<(), String> {
     let Some(dir) = directory_of(file).filter(|dir| !dir.is_dir()) else {
         return Ok(());
     };
+    let above = dir.ancestors().find(|it| it.is_dir());
     let made = fs::DirBuilder::new()
         .recursive(true)
         .mode(0o700)
@@ -68,7 +69,23 @@ pub(super) fn make_directory_of(file: &Path) -> Result<(), String> {
             "cannot create the directory {}: {err}{words}",
             dir.display()
         )
-    })
+    })?;
+    for dir in dir.ancestors().take_while(|it| Some(*it) != above) {
+        give_to_the_owner_of_its_directory(dir);
+        reach_the_disk(dir);
+    }
+    Ok(())
+}
+
+/// A directory that was just made survives a loss of power once the one above it has been written out.
+fn reach_the_disk(dir: &Path) {
+    let Some(above) = directory_of(dir) else {
+        return;
+    };
+    let synced = fs::File::open(above).and_then(|above| above.sync_all());
+    if let Err(err) = synced {
+        tracing::warn!(error = %err, "{} may be gone after a loss of power", dir.display());
+    }
 }
 
 /// Takes the rights of others away: from the data directory and everything of ours in it, and from the database's own

@@ -1,7 +1,7 @@
 //! Bringing the tables up to date when the program starts: once, also when several nodes start together, and never by
 //! a program that is older than the database.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use migrations::{Migrator, MigratorTrait};
 use sea_orm::{
@@ -12,7 +12,7 @@ use sea_orm_migration::IntoSchemaManagerConnection;
 use tokio::time::{Instant, sleep};
 use tracing::{instrument::WithSubscriber as _, subscriber::NoSubscriber};
 
-use super::{check, is_busy, is_full, postgres, statement};
+use super::{check, is_busy, is_full, postgres, server_lock, statement};
 
 mod halves;
 
@@ -24,6 +24,24 @@ const PATIENCE: Duration = Duration::from_secs(60);
 #[derive(FromQueryResult)]
 struct Locked {
     is_ours: bool,
+}
+
+/// Does it to a file of SQLite's, unless a server has it that could not do with other tables.
+///
+/// # Errors
+/// A sentence for the operator.
+pub(super) async fn bring_file_up_to_date(
+    db: &DatabaseConnection,
+    file: &Path,
+) -> Result<(), String> {
+    if server_lock::is_held_by_another(file) && !is_up_to_date(db).await? {
+        return Err(format!(
+            "{} is served by an older version of Tertulia: stop that server and start this version, which brings the \
+             database up to date. Nothing was changed",
+            file.display()
+        ));
+    }
+    bring_up_to_date(db).await
 }
 
 /// Does it on a PostgreSQL server, while no other node does.

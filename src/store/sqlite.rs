@@ -18,7 +18,10 @@ use sea_orm::{
     sqlx::{Connection as _, sqlite::SqliteJournalMode, sqlite::SqliteSynchronous},
 };
 
-use super::{health::Cause, is_busy as is_locked, is_full as has_no_room, leftover, quiet, rights};
+use super::{
+    health::Cause, is_busy as is_locked, is_full as has_no_room, leftover, quiet, rights,
+    server_lock,
+};
 
 /// How many read-only connections there are; reads are short, and two cores serve them.
 pub(super) const READERS: u32 = 4;
@@ -33,22 +36,18 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// long it grows without bound, and is cut back to this afterwards.
 const LOG_SIZE: &str = "8388608";
 
-/// Makes a database file ready to be opened for writing: looks at what was left beside it, before SQLite takes it for a
-/// part of the file, and makes the file if there is none.
+/// Opens the connection that writes, and makes the file if there is none. First it looks at what was left beside the
+/// file, before SQLite takes that for a part of it. Of several processes that open a new file at once, one sets its mode
+/// and the others wait; SQLite itself does not wait for that.
 ///
 /// # Errors
 /// A sentence for the operator. Nothing was changed.
-pub(super) async fn prepare(file: &Path) -> Result<(), String> {
-    leftover::check(file, leftover::PATIENCE).await?;
-    rights::make_room_for(file)
-}
-
-/// Opens the connection that writes. Of several processes that open a new file at once, one sets its mode and the
-/// others wait; SQLite itself does not wait for that.
 pub(super) async fn open(
     file: &Path,
     doubtful: Arc<AtomicBool>,
 ) -> Result<DatabaseConnection, String> {
+    leftover::check(file, leftover::PATIENCE).await?;
+    rights::make_room_for(file)?;
     can_be_used(file)?;
     let begun = Instant::now();
     loop {
@@ -187,6 +186,20 @@ pub(super) fn cause(code: &str) -> Option<Cause> {
         (_, 18 | 19 | 20 | 25) => return None,
         _ => Cause::Other,
     })
+}
+
+/// A connection that reads a file and leaves no trace beside it. A file without a `-wal` is read as one that nobody
+/// changes: SQLite makes a log and an index even to read, and only a connection that writes clears them away.
+pub(super) fn only_reading(file: &Path) -> ConnectOptions {
+    let mut options = options(file, 1, None);
+    if !leftover::is_beside(file) && !server_lock::is_held_by_another(file) {
+        let file = file.to_path_buf();
+        options.map_sqlx_sqlite_opts(move |opts| {
+            let opts = opts.filename(&file).in_memory(false).shared_cache(false);
+            opts.read_only(true).immutable(true)
+        });
+    }
+    options
 }
 
 /// SQLite's busy (5), locked (6), read-only (8), I/O error (10), full (13) and "cannot open" (14, as without file

@@ -15,7 +15,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use crate::support::killing::{Moment, dies_at, moments};
 use crate::support::process::{outcome_of, spawned};
 use crate::support::{House, eventually, postgres};
-use crate::upgrading::shape;
+use crate::upgrading::golden::shape;
 
 /// Starts the server on this directory, which it refuses, and brings back its words.
 async fn is_refused(data: &Path) -> String {

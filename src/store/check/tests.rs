@@ -56,6 +56,8 @@ async fn each_fault_is_told_and_a_sound_database_has_none() {
     let before = fs::read(&file).expect("it is there");
     assert_eq!(told(&file).await, "");
     assert!(before == fs::read(&file).expect("it is there"), "only read");
+    let beside = fs::read_dir(file.parent().expect("a directory")).expect("it is there");
+    assert_eq!(beside.count(), 1, "nothing is left beside the file");
     for (harm, mend, words) in [
         (
             "UPDATE messages SET seq = 2001 WHERE seq = 9",

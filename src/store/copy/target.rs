@@ -41,9 +41,8 @@ impl Target {
     pub async fn open(url: &DatabaseUrl) -> Result<Self, String> {
         let db = match url {
             DatabaseUrl::Sqlite(file) => {
-                sqlite::prepare(file).await?;
                 let db = sqlite::open(file, Default::default()).await?;
-                schema::bring_up_to_date(&db).await?;
+                schema::bring_file_up_to_date(&db, file).await?;
                 db
             }
             DatabaseUrl::Postgres(url) => {
