@@ -10,10 +10,13 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     clock::Clock,
+    commands::progress::ProgressLine,
     config::Config,
     domain::Chat,
     realtime::{Bus, Heard, Hub, NodeId, Redis, Voices},
-    store::{self, Store, server_lock::ServerLock, session::Sessions},
+    store::{
+        self, CopyFirst, Store, progress::Progress, server_lock::ServerLock, session::Sessions,
+    },
 };
 
 /// How often expired sessions are swept out.
@@ -57,7 +60,15 @@ impl App {
     pub async fn open(config: Config, clock: Clock) -> Result<Self, StartError> {
         let url = config.database_url();
         let lock = store::take_to_serve(&url, &config.data_dir()).map_err(StartError)?;
-        let store = Store::open_when_there(&url).await.map_err(StartError)?;
+        let copy_first = match config.no_backup {
+            true => CopyFirst::No,
+            false => CopyFirst::Yes,
+        };
+        let line = ProgressLine::default();
+        let report = |state: &Progress| line.show(state);
+        let store = Store::open_when_there(&url, copy_first, &report).await;
+        line.end();
+        let store = store.map_err(StartError)?;
         let watch = store.clone().watch();
         let sessions = Arc::new(Sessions::new(store.clone(), clock.clone()));
         let failed = |err| StartError(format!("cannot read the database: {err}"));

@@ -37,7 +37,9 @@
 //! 13. Tables change all at once or not at all (`store::schema`); a step that has landed is never edited.
 //! 14. One process serves a file of SQLite's (`store::server_lock`), and nothing is written to a file before what was left
 //!     beside it was found to belong to it (`store::leftover`).
-//! 15. Nobody else on the machine may read what the program makes (`store::rights`, and the umask of `main`).
+//! 15. A database file that a command makes (a backup, a restored or moved database, the copy before a step) is whole or
+//!     not there: it has another name until it was checked and has reached the disk (`store::backup`).
+//! 16. Nobody else on the machine may read what the program makes (`store::rights`, and the umask of `main`).
 //!
 //! # One message's journey
 //! `web::messages::post` parses the form and asks [`domain::Chat::post`]; the writer (`store::writer`) commits it with

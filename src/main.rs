@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use tertulia::{
     app::StartError,
-    commands::{Cli, Command, health, moving, password, people, serve::serve},
+    commands::{Cli, Command, backup, health, moving, password, people, restore, serve::serve},
     demo, telemetry,
     version::VERSION,
 };
@@ -43,6 +43,14 @@ fn main() -> ExitCode {
         Command::Monitoring(what) => {
             print!("{}", what.text());
             ExitCode::SUCCESS
+        }
+        Command::Backup(config) => {
+            telemetry::start(&config.log);
+            run(backup::run(&config))
+        }
+        Command::Restore(config) => {
+            telemetry::start(&config.log);
+            run(restore::run(&config))
         }
     }
 }

@@ -4,14 +4,18 @@ use clap::{Parser, Subcommand};
 
 use crate::{config::Config, version::VERSION};
 
+pub mod backup;
 mod beside;
 pub mod health;
 pub mod monitoring;
 pub mod moving;
 pub mod password;
 pub mod people;
+pub mod progress;
+pub mod restore;
 mod secret;
 pub mod serve;
+mod stop;
 
 /// Tertulia: a self-hosted chat that loses nothing. Without a command it serves.
 #[derive(Debug, Parser)]
@@ -43,4 +47,8 @@ pub enum Command {
     /// Print what Prometheus and Grafana need to watch over servers
     #[command(subcommand)]
     Monitoring(monitoring::Monitoring),
+    /// Copy everything into one file while the chat goes on, or check such a file (--verify)
+    Backup(backup::BackupConfig),
+    /// Bring a backup back, into a place where there is nothing yet
+    Restore(restore::RestoreConfig),
 }

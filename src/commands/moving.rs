@@ -1,20 +1,13 @@
 //! `tertulia move`: from one database into another, as the operator sees it.
 
-use std::{
-    cell::Cell,
-    time::{Duration, Instant},
-};
-
 use clap::Args;
 
+use super::{progress::ProgressLine, stop::unless_stopped};
 use crate::{
     app::StartError,
     config::{DatabaseUrl, LogConfig},
-    store::copy::{Progress, copy},
+    store::{copy::copy, progress::Progress},
 };
-
-/// How often a long table says how far it is.
-const TOLD: Duration = Duration::from_secs(1);
 
 /// From where to where everything is moved.
 #[derive(Debug, Clone, Args)]
@@ -38,15 +31,10 @@ pub struct MoveConfig {
 /// A sentence for the operator. The old database is as it was; nothing is in the new one.
 pub async fn run(config: &MoveConfig) -> Result<(), StartError> {
     println!("Moving from {} to {}", config.from, config.to);
-    let last = Cell::new(Instant::now());
-    let progress = |state: &Progress| {
-        let is_at_an_end = state.rows == 0 || state.rows == state.of;
-        if is_at_an_end || last.get().elapsed() >= TOLD {
-            last.set(Instant::now());
-            println!("  {}: {} of {}", state.table, state.rows, state.of);
-        }
-    };
-    let done = copy(&config.from, &config.to, progress).await;
+    let line = ProgressLine::default();
+    let report = |state: &Progress| line.show(state);
+    let done = unless_stopped(copy(&config.from, &config.to, &report)).await;
+    line.end();
     let done = done.map_err(|words| StartError(format!("not moved: {words}")))?;
     println!("{}", sum_up(&done, &config.to));
     Ok(())
@@ -54,8 +42,8 @@ pub async fn run(config: &MoveConfig) -> Result<(), StartError> {
 
 fn sum_up(done: &[Progress], to: &DatabaseUrl) -> String {
     let rows = |table: &str| {
-        let state = done.iter().find(|state| state.table == table);
-        state.map_or(0, |state| state.rows)
+        let state = done.iter().find(|state| state.what == table);
+        state.map_or(0, |state| state.done)
     };
     format!(
         "Everything was moved and compared: {} people, {} rooms, {} messages. Serve it with --database {to} from now \

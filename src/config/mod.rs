@@ -48,6 +48,10 @@ pub struct Config {
     )]
     pub database: Option<DatabaseUrl>,
 
+    /// Do not copy an SQLite database before a new version changes its schema (there is no way back then)
+    #[arg(long, env = "TERTULIA_NO_BACKUP", value_parser = clap::builder::FalseyValueParser::new())]
+    pub no_backup: bool,
+
     /// Redis that joins several nodes on one PostgreSQL database: redis://[USER:PASSWORD@]HOST:PORT or rediss://…; several, separated by commas, or one that ends in ?cluster, are of a Redis Cluster
     #[arg(long, env = "TERTULIA_REDIS", value_name = "URL", hide_env_values = true, value_delimiter = ',', value_parser = redis)]
     pub redis: Vec<String>,

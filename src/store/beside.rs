@@ -2,7 +2,7 @@
 
 use std::{path::Path, time::Duration};
 
-use super::{Store, connect, health::Probe, postgres, schema, sqlite};
+use super::{Store, backup, connect, health::Probe, postgres, schema, sqlite};
 use crate::config::DatabaseUrl;
 
 impl Store {
@@ -16,6 +16,7 @@ impl Store {
         let (write, read) = match url {
             DatabaseUrl::Sqlite(file) => {
                 must_be_there(file)?;
+                backup::must_be_no_backup(file)?;
                 let write = sqlite::open(file, std::sync::Arc::clone(&doubtful)).await?;
                 (write, sqlite::options(file, 1, None))
             }

@@ -96,7 +96,7 @@ async fn look_at_the_whole(db: &impl ConnectionTrait) -> Result<Vec<String>, DbE
 
 /// What the database says about its own structure. SQLite reads every page and compares indexes with their tables;
 /// PostgreSQL tells of checksums that did not match and of indexes that it gave up.
-async fn structure(db: &impl ConnectionTrait) -> Result<Vec<String>, DbErr> {
+pub(super) async fn structure(db: &impl ConnectionTrait) -> Result<Vec<String>, DbErr> {
     let found: Vec<String> = match db.get_database_backend() {
         DbBackend::Postgres => {
             let rows = NameRow::find_by_statement(statement(db, POSTGRES_STRUCTURE, []));

@@ -16,6 +16,7 @@ use sea_orm::{
 
 use crate::{config::DatabaseUrl, error::Error};
 
+pub mod backup;
 mod beside;
 pub mod check;
 pub mod copy;
@@ -29,6 +30,7 @@ pub mod message;
 pub mod news;
 pub mod one_time_link;
 mod postgres;
+pub mod progress;
 mod replication;
 mod rights;
 pub mod room;
@@ -42,9 +44,11 @@ mod transaction;
 pub mod user;
 mod writer;
 
+pub use backup::CopyFirst;
 use health::Probe;
 pub use health::{Cause, Condition, Disk, Health, Room};
 use line::Line;
+use progress::Report;
 use server_lock::ServerLock;
 use transaction::Transaction;
 pub use writer::{Change, Committed, NewMessage, Write, Writer, Written};
@@ -84,30 +88,41 @@ impl Store {
     /// A sentence for the operator: what cannot be used and why (the directory cannot be made, the server refuses the
     /// password), or a migration failed.
     pub async fn open(url: &DatabaseUrl) -> Result<Self, String> {
-        Self::open_within(url, Duration::ZERO).await
+        let to = (CopyFirst::Yes, Duration::ZERO);
+        Self::open_within(url, to, &|_| {}).await
     }
 
     /// The same for a program that is to serve: it waits a minute for a PostgreSQL server that starts, or that cannot
-    /// be reached yet, and says so in the log; what waiting does not mend is said at once.
+    /// be reached yet, and says so in the log; what waiting does not mend is said at once. Says how far long work has
+    /// come. Before the schema of a file of SQLite's is changed, a copy of it is made, unless the operator does without.
     ///
     /// # Errors
-    /// As [`Store::open`].
-    pub async fn open_when_there(url: &DatabaseUrl) -> Result<Self, String> {
-        Self::open_within(url, postgres::PATIENCE).await
+    /// As [`Store::open`], and that there is no room for the copy.
+    pub async fn open_when_there(
+        url: &DatabaseUrl,
+        copy_first: CopyFirst,
+        report: Report<'_>,
+    ) -> Result<Self, String> {
+        Self::open_within(url, (copy_first, postgres::PATIENCE), report).await
     }
 
-    async fn open_within(url: &DatabaseUrl, patience: Duration) -> Result<Self, String> {
+    async fn open_within(
+        url: &DatabaseUrl,
+        (copy_first, patience): (CopyFirst, Duration),
+        report: Report<'_>,
+    ) -> Result<Self, String> {
         let doubtful = Arc::new(AtomicBool::new(false));
         let (connections, probe, watch) = match url {
             DatabaseUrl::Sqlite(file) => {
+                backup::must_be_no_backup(file)?;
                 let write = sqlite::open(file, doubtful.clone()).await?;
-                schema::bring_file_up_to_date(&write, file).await?;
+                schema::bring_file_up_to_date(&write, file, copy_first, report).await?;
                 let read = connect(sqlite::options(file, sqlite::READERS, None)).await?;
                 ((write, read), Probe::of_file(file), None)
             }
             DatabaseUrl::Postgres(url) => {
                 postgres::reach(url, patience).await?;
-                schema::bring_up_to_date_together(url).await?;
+                schema::bring_up_to_date_together(url, report).await?;
                 let suspicion = postgres::Suspicion::default();
                 let write = postgres::options(url, postgres::WRITERS, &suspicion);
                 let read = postgres::options(url, postgres::READERS, &suspicion);

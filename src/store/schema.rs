@@ -12,7 +12,12 @@ use sea_orm_migration::IntoSchemaManagerConnection;
 use tokio::time::{Instant, sleep};
 use tracing::{instrument::WithSubscriber as _, subscriber::NoSubscriber};
 
-use super::{check, is_busy, is_full, postgres, server_lock, statement};
+use super::{
+    backup::{CopyFirst, copy_before_step},
+    check, is_busy, is_full, postgres,
+    progress::{Progress, Report, Unit, watched},
+    server_lock, statement,
+};
 
 mod halves;
 
@@ -26,13 +31,16 @@ struct Locked {
     is_ours: bool,
 }
 
-/// Does it to a file of SQLite's, unless a server has it that could not do with other tables.
+/// Does it to a file of SQLite's, after a copy of it if wanted, unless a server has it that could not do with other
+/// tables.
 ///
 /// # Errors
 /// A sentence for the operator.
 pub(super) async fn bring_file_up_to_date(
     db: &DatabaseConnection,
     file: &Path,
+    copy_first: CopyFirst,
+    report: Report<'_>,
 ) -> Result<(), String> {
     if server_lock::is_held_by_another(file) && !is_up_to_date(db).await? {
         return Err(format!(
@@ -41,18 +49,24 @@ pub(super) async fn bring_file_up_to_date(
             file.display()
         ));
     }
-    bring_up_to_date(db).await
+    if copy_first == CopyFirst::Yes {
+        copy_before_step(db, file, report).await?;
+    }
+    bring_up_to_date(db, report).await
 }
 
 /// Does it on a PostgreSQL server, while no other node does.
 ///
 /// # Errors
 /// A sentence for the operator.
-pub(super) async fn bring_up_to_date_together(url: &str) -> Result<(), String> {
+pub(super) async fn bring_up_to_date_together(url: &str, report: Report<'_>) -> Result<(), String> {
     let db = Database::connect(postgres::plain(url, 1)).await;
     let db = db.map_err(super::not_opened)?;
     lock(&db).await?;
-    let done = bring_up_to_date(&db).await;
+    let done = match warn_before_steps(&db).await {
+        Ok(()) => bring_up_to_date(&db, report).await,
+        Err(words) => Err(words),
+    };
     // The lock ends with its connection.
     if let Err(err) = db.close().await {
         tracing::warn!(error = %err, "a connection did not close cleanly");
@@ -96,12 +110,14 @@ pub(super) async fn lock(db: &DatabaseConnection) -> Result<(), String> {
 ///
 /// # Errors
 /// A sentence for the operator.
-pub(super) async fn bring_up_to_date(db: &DatabaseConnection) -> Result<(), String> {
+pub(super) async fn bring_up_to_date(
+    db: &DatabaseConnection,
+    report: Report<'_>,
+) -> Result<(), String> {
     let steps = missing(db).await?;
     let Some(last) = steps.last() else {
         return Ok(());
     };
-    before_steps(db, &steps).await?;
     let begun = Instant::now();
     let tx = begin(db).await?;
     let mended = halves::undo(&tx).await?;
@@ -110,7 +126,17 @@ pub(super) async fn bring_up_to_date(db: &DatabaseConnection) -> Result<(), Stri
             "an earlier version was interrupted while it made its tables: {mended} of them were half made, and are made anew"
         );
     }
-    take_steps(&tx, None).await.map_err(not_done)?;
+    let mut state = Progress {
+        what: "bringing the database up to date".into(),
+        done: 0,
+        of: steps.len() as u64,
+        unit: Unit::Steps,
+    };
+    for _ in &steps {
+        state.done += 1;
+        let step = take_steps(&tx, Some(1));
+        watched(step, || report(&state)).await.map_err(not_done)?;
+    }
     tx.commit().await.map_err(not_done)?;
     let (count, took) = (steps.len(), begun.elapsed().as_millis());
     tracing::info!(
@@ -128,9 +154,16 @@ async fn take_steps<'c>(
     taking.with_subscriber(NoSubscriber::default()).await
 }
 
-/// What must be done while the database is still as the old version left it, with no transaction open. `steps` are
-/// those it will take.
-async fn before_steps(_db: &DatabaseConnection, _steps: &[String]) -> Result<(), String> {
+/// On a server no copy is made: whoever operates it has other ways, and `tertulia backup` of the new version reads the
+/// old schema.
+async fn warn_before_steps(db: &DatabaseConnection) -> Result<(), String> {
+    let steps = steps(db).await?;
+    if let (Some(_), Some(next)) = (steps.last, steps.next) {
+        tracing::warn!(
+            "this database is brought up to date now, beginning with the step {next}; there is no way back but a \
+             backup made before. Next time stop all nodes and run tertulia backup with the new version first"
+        );
+    }
     Ok(())
 }
 
@@ -171,12 +204,50 @@ async fn missing(db: &impl ConnectionTrait) -> Result<Vec<String>, String> {
     Ok(known)
 }
 
-/// Whether the database has taken all steps that this program knows.
+/// How far a schema is.
+#[derive(Debug)]
+pub(super) struct Steps {
+    /// How many steps it has taken.
+    pub count: u32,
+    /// The last of them.
+    pub last: Option<String>,
+    /// The one that is taken next.
+    pub next: Option<String>,
+}
+
+/// How many of the steps that this program knows the database has taken.
 ///
 /// # Errors
 /// A sentence for the operator: it has taken others, or does not say.
+pub(super) async fn steps(db: &impl ConnectionTrait) -> Result<Steps, String> {
+    let missing = missing(db).await?;
+    let taken = taken(db).await.map_err(not_done)?;
+    Ok(Steps {
+        count: u32::try_from(taken.len()).unwrap_or(u32::MAX),
+        next: missing.into_iter().next(),
+        last: taken.into_iter().next_back(),
+    })
+}
+
+/// Whether the database has taken all steps that this program knows.
+///
+/// # Errors
+/// As [`steps`].
 pub(super) async fn is_up_to_date(db: &impl ConnectionTrait) -> Result<bool, String> {
     Ok(missing(db).await?.is_empty())
+}
+
+/// Makes the tables of an empty database as they are after so many steps.
+///
+/// # Errors
+/// A sentence for the operator.
+pub(super) async fn make_tables(db: &DatabaseConnection, count: u32) -> Result<(), String> {
+    let taken = steps(db).await?.count;
+    let done = match taken <= count {
+        true => take_steps(db, Some(count - taken)).await,
+        false => Migrator::down(db, Some(taken - count)).await,
+    };
+    done.map_err(not_done)
 }
 
 fn not_done(err: DbErr) -> String {

@@ -27,6 +27,8 @@ use super::{
 pub(super) const READERS: u32 = 4;
 /// How many rows SQLite's thread may be ahead of who reads them: a whole lobby, so that the two rarely wait in turns.
 const ROWS: usize = 1024;
+/// How much of a file that is being made stays in memory: 64 MiB, as SQLite writes it.
+const CACHE: &str = "-65536";
 /// How long a statement waits for another process that has locked the database file.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(4);
 /// How long to wait before a file that another process has locked is opened again.
@@ -66,7 +68,7 @@ fn not_opened_in(file: &Path, err: &DbErr) -> String {
     if matches!(super::code(err), Some(super::Code::Sqlite(code)) if code == "26") {
         return format!(
             "cannot open the database {}: it is not a database of SQLite's. It was left as it is: name another file \
-             with --database (TERTULIA_DATABASE), or put a backup in its place",
+             with --database (TERTULIA_DATABASE), or restore a backup",
             file.display()
         );
     }
@@ -199,6 +201,23 @@ pub(super) fn only_reading(file: &Path) -> ConnectOptions {
             opts.read_only(true).immutable(true)
         });
     }
+    options
+}
+
+/// A file that is worth nothing until it is whole: nothing in it is safe from a loss of power before whoever makes it
+/// flushes it.
+pub(super) fn preliminary(file: &Path) -> ConnectOptions {
+    let file = file.to_path_buf();
+    let mut options = ConnectOptions::new("sqlite::memory:");
+    quiet(&mut options, 1).map_sqlx_sqlite_opts(move |opts| {
+        opts.filename(&file)
+            .in_memory(false)
+            .shared_cache(false)
+            .foreign_keys(false)
+            .journal_mode(SqliteJournalMode::Memory)
+            .synchronous(SqliteSynchronous::Off)
+            .pragma("cache_size", CACHE)
+    });
     options
 }
 

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod admin;
+mod backups;
 mod behind_a_proxy;
 mod browser;
 mod browser_a11y;

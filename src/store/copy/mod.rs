@@ -1,12 +1,17 @@
-//! Everything from one database into another that is empty: what `tertulia move` does.
+//! Everything from one database into another that is empty: what `tertulia move`, `backup` and `restore` do.
 //!
-//! The source is only read, in one snapshot. All that is written is one transaction: whatever ends it early, the target
-//! is empty as before, and it can be done again. Knows the tables by what the databases say of themselves, so that
-//! none can be forgotten. Knows no terminal: progress is told to whoever asks.
+//! The source is only read, in one snapshot. All that is written is one transaction, in SQLite's case in a file that has
+//! another name until it is whole: whatever ends it early, the target is as before, and it can be done again. Knows the
+//! tables by what the databases say of themselves, so that none can be forgotten. Knows no terminal: progress is told
+//! to whoever asks.
 
-use sea_orm::{DatabaseConnection, DbErr};
+use sea_orm::DbErr;
 
-use super::{failure, schema};
+use super::{
+    backup::{self, Partial},
+    failure,
+    progress::{Progress, Report, Unit},
+};
 use crate::config::DatabaseUrl;
 
 mod numbers;
@@ -14,44 +19,82 @@ mod source;
 mod tables;
 mod target;
 
-use source::Source;
-use tables::Table;
-use target::Target;
+pub(super) use source::{Source, Use, count, must_be_at_rest};
+pub(super) use tables::{Table, of as tables_of};
+pub(super) use target::{Target, renew};
 
-/// How far it has come with one table.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Progress {
-    /// The table.
-    pub table: String,
-    /// How many rows have been copied.
-    pub rows: u64,
-    /// How many there are.
-    pub of: u64,
-}
-
-/// Copies everything from `from` to `to`; returns the last state of each table.
+/// Copies everything from `from` to `to`; returns the last state of each table. The new database is another one to
+/// pages and nodes that know the old.
 ///
 /// # Errors
-/// A sentence for the operator. The target is as it was before, apart from empty tables.
+/// A sentence for the operator. The target is as it was before, apart from empty tables on a server.
 pub async fn copy(
     from: &DatabaseUrl,
     to: &DatabaseUrl,
-    progress: impl Fn(&Progress),
+    report: Report<'_>,
 ) -> Result<Vec<Progress>, String> {
     if from == to {
         return Err("the two databases are the same".into());
     }
-    let source = Source::open(from).await?;
-    let target = Target::open(to).await?;
+    if let DatabaseUrl::Sqlite(file) = from {
+        backup::must_be_no_backup(file)?;
+    }
+    let source = Source::open(from, Use::Alone).await?;
+    let steps = source.must_be_up_to_date().await?;
+    let (done, partial) = match to {
+        DatabaseUrl::Sqlite(file) => {
+            let lock = backup::take(file)?;
+            let partial = Partial::begin(file)?;
+            let target = Target::on_file(partial.path(), steps).await?;
+            (
+                into(&source, target, &[], report).await?,
+                Some((partial, file, lock)),
+            )
+        }
+        DatabaseUrl::Postgres(url) => {
+            let target = Target::on_server(url, steps).await?;
+            (into(&source, target, &[], report).await?, None)
+        }
+    };
+    source.close().await;
+    if let Some((partial, file, _lock)) = partial {
+        backup::clear(file)?;
+        partial.keep()?;
+    }
+    Ok(done)
+}
+
+/// Copies all tables but those that are left out, compares, renews and commits.
+async fn into(
+    source: &Source,
+    target: Target,
+    left_out: &[&str],
+    report: Report<'_>,
+) -> Result<Vec<Progress>, String> {
+    let done = fill(source, &target, left_out, report).await?;
+    renew(target.db()).await.map_err(unwritable)?;
+    target.commit().await?;
+    Ok(done)
+}
+
+/// Copies all tables but those that are left out, and compares; nothing is committed yet.
+pub(super) async fn fill(
+    source: &Source,
+    target: &Target,
+    left_out: &[&str],
+    report: Report<'_>,
+) -> Result<Vec<Progress>, String> {
     let all = tables::of(source.db()).await.map_err(unreadable)?;
     if all != tables::of(target.db()).await.map_err(unreadable)? {
         return Err("the two databases do not have the same tables".into());
     }
-    target.must_be_empty(&all).await?;
+    let indexes = target.without_indexes().await?;
     let mut done = Vec::new();
-    for table in &all {
-        done.push(copy_table(&source, &target, table, &progress).await?);
+    let wanted = |table: &&Table| !left_out.contains(&table.name.as_str());
+    for table in all.iter().filter(wanted) {
+        done.push(copy_table(source, target, table, report).await?);
     }
+    target.with_indexes(indexes).await?;
     target.continue_counting(&all).await?;
     for state in &done {
         target.must_have(state).await?;
@@ -59,45 +102,35 @@ pub async fn copy(
     numbers::must_be_right(source.db(), "the old database").await?;
     numbers::must_be_right(target.db(), "the new database").await?;
     numbers::must_agree(source.db(), target.db()).await?;
-    target.commit().await?;
-    source.close().await;
     Ok(done)
 }
 
+/// Writes a piece while the next one is read: they are two databases.
 async fn copy_table(
     source: &Source,
     target: &Target,
     table: &Table,
-    progress: &impl Fn(&Progress),
+    report: Report<'_>,
 ) -> Result<Progress, String> {
     let mut state = Progress {
-        table: table.name.clone(),
-        rows: 0,
+        what: table.name.clone(),
+        done: 0,
         of: source.count(table).await?,
+        unit: Unit::Rows,
     };
-    progress(&state);
+    report(&state);
+    let mut filling = target.fill(table);
     let mut reading = source.read(table).await?;
-    loop {
-        let rows = reading.next().await?;
-        if rows.is_empty() {
-            return Ok(state);
-        }
-        state.rows += rows.len() as u64;
-        target.insert(table, rows).await?;
-        progress(&state);
+    let mut rows = reading.next().await?;
+    while !rows.is_empty() {
+        let many = rows.len() as u64;
+        let (next, written) = tokio::join!(reading.next(), filling.write(rows));
+        written?;
+        rows = next?;
+        state.done += many;
+        report(&state);
     }
-}
-
-/// Refuses a database whose tables are not those of this program.
-async fn must_be_up_to_date(db: &DatabaseConnection) -> Result<(), String> {
-    match schema::is_up_to_date(db).await? {
-        true => Ok(()),
-        false => Err(
-            "the old database belongs to an older version of Tertulia: serve it once with this version, stop it, \
-             then move it"
-                .into(),
-        ),
-    }
+    Ok(state)
 }
 
 fn unreadable(err: DbErr) -> String {
@@ -105,5 +138,8 @@ fn unreadable(err: DbErr) -> String {
 }
 
 fn unwritable(err: DbErr) -> String {
+    if super::is_full(&err) {
+        return "the disk is full. Nothing was kept".into();
+    }
     format!("cannot write to the new database: {}", failure(err))
 }

@@ -8,26 +8,34 @@ use sea_orm::{
 };
 
 use super::{
-    must_be_up_to_date,
     tables::{Column, Kind, Table},
     unreadable,
 };
 use crate::{
     config::DatabaseUrl,
-    store::{leftover, not_opened, postgres, sqlite, statement},
+    store::{leftover, not_opened, postgres, schema, sqlite, statement},
 };
 
 /// How many rows are read at a time.
 const PIECE: usize = 1000;
 
+/// Who else may use a database while it is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::store) enum Use {
+    /// Nobody: what is written meanwhile would be lost.
+    Alone,
+    /// Whoever serves it goes on: what is written meanwhile is not in the snapshot.
+    Shared,
+}
+
 /// A snapshot of a database.
-pub(super) struct Source {
+pub(in crate::store) struct Source {
     tx: DatabaseTransaction,
     db: DatabaseConnection,
 }
 
 /// The rows of one table, piece by piece.
-pub(super) struct Reading<'a> {
+pub(in crate::store) struct Reading<'a> {
     source: &'a Source,
     table: &'a Table,
     /// The last row that was read, as SQLite numbers them.
@@ -43,15 +51,17 @@ impl Source {
     /// Opens a database that exists, to read it.
     ///
     /// # Errors
-    /// A sentence for the operator: it cannot be read, has other tables, or is in use.
-    pub async fn open(url: &DatabaseUrl) -> Result<Self, String> {
+    /// A sentence for the operator: it cannot be read, belongs to a newer version, or is in use and must not be.
+    pub async fn open(url: &DatabaseUrl, by: Use) -> Result<Self, String> {
         let options = match url {
             DatabaseUrl::Sqlite(file) => {
                 if !file.exists() {
                     return Err(format!("there is no file {}", file.display()));
                 }
                 sqlite::can_be_used(file)?;
-                leftover::check(file, leftover::PATIENCE).await?;
+                if by == Use::Alone {
+                    leftover::check(file, leftover::PATIENCE).await?;
+                }
                 sqlite::options(file, 1, None)
             }
             DatabaseUrl::Postgres(url) => {
@@ -60,7 +70,6 @@ impl Source {
             }
         };
         let db = Database::connect(options).await.map_err(not_opened)?;
-        must_be_up_to_date(&db).await?;
         let is_postgres = db.get_database_backend() == DbBackend::Postgres;
         let isolation = is_postgres.then_some(IsolationLevel::RepeatableRead);
         let access = is_postgres.then_some(AccessMode::ReadOnly);
@@ -70,10 +79,41 @@ impl Source {
             db,
         };
         match url {
-            DatabaseUrl::Sqlite(file) => must_be_at_rest(file)?,
-            DatabaseUrl::Postgres(_) => nobody_else_may_serve(&source.tx).await?,
+            DatabaseUrl::Sqlite(file) if by == Use::Alone => must_be_at_rest(file)?,
+            DatabaseUrl::Sqlite(_) => {}
+            DatabaseUrl::Postgres(_) => {
+                take_time(&source.tx).await?;
+                if by == Use::Alone {
+                    nobody_else_may_serve(&source.tx).await?;
+                }
+            }
         }
         Ok(source)
+    }
+
+    /// How many steps its schema has taken.
+    ///
+    /// # Errors
+    /// A sentence for the operator: it has taken steps that this program does not know, or none.
+    pub async fn steps(&self) -> Result<u32, String> {
+        let steps = schema::steps(&self.tx).await?;
+        match steps.last {
+            Some(_) => Ok(steps.count),
+            None => Err("there is no chat in the old database".into()),
+        }
+    }
+
+    /// The same, of a database that must have taken all.
+    pub async fn must_be_up_to_date(&self) -> Result<u32, String> {
+        let steps = self.steps().await?;
+        match schema::is_up_to_date(&self.tx).await? {
+            true => Ok(steps),
+            false => Err(
+                "the old database belongs to an older version of Tertulia: serve it once with this version, stop it, \
+                 then move it"
+                    .into(),
+            ),
+        }
     }
 
     /// What can be asked.
@@ -152,7 +192,7 @@ fn values(row: &QueryResult, columns: &[Column]) -> Result<Vec<Value>, DbErr> {
 }
 
 /// How many rows a table has.
-pub(super) async fn count(db: &impl ConnectionTrait, table: &str) -> Result<i64, DbErr> {
+pub(in crate::store) async fn count(db: &impl ConnectionTrait, table: &str) -> Result<i64, DbErr> {
     let sql = format!("SELECT COUNT(*) AS rows FROM \"{table}\"");
     let counted = CountRow::find_by_statement(statement(db, &sql, []));
     Ok(counted.one(db).await?.map_or(0, |row| row.rows))
@@ -160,7 +200,7 @@ pub(super) async fn count(db: &impl ConnectionTrait, table: &str) -> Result<i64,
 
 /// Refuses a file of SQLite's that another process has open: what is written there from now on would be lost. SQLite
 /// holds a lock on the index of the write-ahead log as long as a file is open, and Linux lists locks.
-fn must_be_at_rest(file: &Path) -> Result<(), String> {
+pub(in crate::store) fn must_be_at_rest(file: &Path) -> Result<(), String> {
     let mut index = file.as_os_str().to_owned();
     index.push("-shm");
     let (Ok(index), Ok(locks)) = (fs::metadata(index), fs::read_to_string("/proc/locks")) else {
@@ -182,6 +222,13 @@ fn must_be_at_rest(file: &Path) -> Result<(), String> {
         )),
         None => Ok(()),
     }
+}
+
+/// What the server is told of statements that may take too long is not meant for this.
+async fn take_time(tx: &DatabaseTransaction) -> Result<(), String> {
+    let sql = "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0";
+    let set = tx.execute_unprepared(sql).await;
+    set.map(|_| ()).map_err(unreadable)
 }
 
 /// Refuses a database on a server that some node uses.

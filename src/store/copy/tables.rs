@@ -6,21 +6,21 @@ use crate::store::statement;
 
 /// A table; equal ones can be copied into each other.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Table {
+pub(in crate::store) struct Table {
     pub name: String,
     pub columns: Vec<Column>,
 }
 
 /// A column, by name.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Column {
+pub(in crate::store) struct Column {
     pub name: String,
     pub kind: Kind,
 }
 
 /// What stands in a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(in crate::store) enum Kind {
     Number,
     Text,
     /// Yes or no.
@@ -37,7 +37,7 @@ struct ColumnRow {
 const SQLITE: &str = "\
 SELECT t.name AS table_name, c.name AS column_name, LOWER(c.type) AS data_type
 FROM sqlite_master t JOIN pragma_table_info(t.name) c
-WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite%' AND t.name <> 'seaql_migrations'
+WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite%' AND t.name NOT IN ('seaql_migrations', 'backup')
 ORDER BY t.name, c.name";
 
 const POSTGRES: &str = "\
@@ -46,8 +46,8 @@ FROM information_schema.columns
 WHERE table_schema = current_schema() AND table_name <> 'seaql_migrations'
 ORDER BY CAST(table_name AS TEXT) COLLATE \"C\", CAST(column_name AS TEXT) COLLATE \"C\"";
 
-/// All tables but the one that says how they were made, in the order of their names.
-pub(super) async fn of(db: &impl ConnectionTrait) -> Result<Vec<Table>, DbErr> {
+/// All tables but the one that says how they were made and the one that backups have, in the order of their names.
+pub(in crate::store) async fn of(db: &impl ConnectionTrait) -> Result<Vec<Table>, DbErr> {
     let sql = match db.get_database_backend() {
         DbBackend::Postgres => POSTGRES,
         _ => SQLITE,
