@@ -1,5 +1,4 @@
-//! Error → status and words, in one place. The words are fixed; nothing that was sent ever comes back, but for
-//! well-formed names of hosts in what a refusal advises.
+//! Error → status and words, in one place. The words are fixed; nothing that was sent ever comes back.
 
 use std::time::Duration;
 
@@ -131,7 +130,7 @@ impl Problem {
     }
 
     /// What to tell whoever runs the server, if it is for them to change something.
-    fn advice(&self) -> Option<&str> {
+    fn advice(&self) -> Option<&'static str> {
         match self {
             Self::Refused(refusal) => Some(refusal.advice()),
             _ => None,
@@ -157,7 +156,7 @@ struct ErrorView<'a> {
     status: u16,
     title: &'static str,
     words: &'static str,
-    advice: Option<&'a str>,
+    advice: Option<&'static str>,
     request_id: &'a str,
     back: &'static str,
 }

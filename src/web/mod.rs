@@ -17,7 +17,7 @@ use tower_sessions::session::Id;
 use crate::{
     app::{App, StartError},
     ids::UserId,
-    listener::{Listener, Socket, openable},
+    listener::{Listener, LocalAddress, Socket, openable},
     records::User,
 };
 
@@ -90,6 +90,8 @@ pub struct Site {
     signed_in: SignedIn,
     cookie_name: String,
     https: bool,
+    /// Whether it listens on a unix socket, behind which there is a proxy.
+    has_unix_socket: bool,
 }
 
 /// People by their session, remembered for a moment.
@@ -212,6 +214,9 @@ impl Server {
             signed_in: SignedIn(Cache::new(SIGNED_IN)),
             cookie_name: addresses::cookie_name(public, listener.local_addresses()),
             https: public.is_some_and(|public| public.https),
+            has_unix_socket: listener
+                .local_addresses()
+                .any(|it| matches!(it, LocalAddress::Unix(_))),
             app,
         });
         Ok(Self {

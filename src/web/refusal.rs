@@ -97,9 +97,27 @@ impl Refusal {
         }
     }
 
-    /// What to tell whoever runs the server. Of what the request said, only well-formed names are in it.
-    pub fn advice(&self) -> &str {
-        &self.advice
+    /// What the page tells whoever runs the server. Nothing of what the request said is in it: the log has that.
+    pub fn advice(&self) -> &'static str {
+        match self.wrong {
+            Wrong::NoHost => {
+                "The request does not say which server it is for: let the proxy pass the Host header on (nginx: \
+                 proxy_set_header Host $host;)."
+            }
+            Wrong::Host => {
+                "If people are to open it by this address, start Tertulia with --public-url and the address, or with \
+                 --host and its name if it is one of several. If only a proxy calls it so, let the proxy pass the Host \
+                 header on (nginx: proxy_set_header Host $host;)."
+            }
+            Wrong::Origin => {
+                "The page has another address than the one that its request came for. Start Tertulia with --public-url \
+                 and the address that people open, and let the proxy pass the Host header on (nginx: proxy_set_header \
+                 Host $host;)."
+            }
+            Wrong::HiddenOrigin => HIDDEN,
+            Wrong::NoOrigin => NO_ORIGIN,
+            Wrong::OtherSite => OTHER_SITE,
+        }
     }
 
     fn log(&self, request_id: &str, more: u64) {
@@ -149,10 +167,13 @@ fn expected(wrong: Wrong, config: &Config, host: Option<&str>) -> String {
 const PASS_HOST_ON: &str =
     "let the proxy pass the Host header on (nginx: proxy_set_header Host $host;)";
 
+/// The same for the log, with the names that came.
 fn advice(wrong: Wrong, config: &Config, host: Option<&str>, origin: Option<&str>) -> String {
     let public = config.public_url.as_ref();
     match wrong {
-        Wrong::NoHost => format!("The request does not say which server it is for: {PASS_HOST_ON}."),
+        Wrong::NoHost => {
+            format!("The request does not say which server it is for: {PASS_HOST_ON}.")
+        }
         Wrong::Host => match (host.and_then(Authority::parse), public) {
             (None, _) => format!("The request names no host that could be one: {PASS_HOST_ON}."),
             (Some(host), None) => format!(
@@ -166,19 +187,24 @@ fn advice(wrong: Wrong, config: &Config, host: Option<&str>, origin: Option<&str
                 host.name
             ),
         },
-        Wrong::Origin => match (origin.and_then(Origin::parse), host.and_then(Authority::parse)) {
+        Wrong::Origin => match (
+            origin.and_then(Origin::parse),
+            host.and_then(Authority::parse),
+        ) {
             (Some(origin), Some(host)) => foreign_origin(&origin, &host, public.is_some()),
             _ => "The request names no page on the web.".into(),
         },
-        Wrong::HiddenOrigin => "Browsers hide the page when a proxy sets Referrer-Policy to no-referrer, or when it is \
-            shown inside another one: let the proxy leave that header as Tertulia sends it."
-            .into(),
-        Wrong::NoOrigin => "Browsers send Origin: if this was one, let the proxy pass that header on.".into(),
-        Wrong::OtherSite => "Nothing needs to be set if that is another site's page. If it is a page of this chat under \
-            another name, let people open it under one name only."
-            .into(),
+        Wrong::HiddenOrigin => HIDDEN.into(),
+        Wrong::NoOrigin => NO_ORIGIN.into(),
+        Wrong::OtherSite => OTHER_SITE.into(),
     }
 }
+
+const HIDDEN: &str = "Browsers hide the page when a proxy sets Referrer-Policy to no-referrer, or when it is shown inside \
+    another one: let the proxy leave that header as Tertulia sends it.";
+const NO_ORIGIN: &str = "Browsers send Origin: if this was one, let the proxy pass that header on.";
+const OTHER_SITE: &str = "Nothing needs to be set if that is another site's page. If it is a page of this chat under \
+    another name, let people open it under one name only.";
 
 fn foreign_origin(origin: &Origin, host: &Authority, has_public_url: bool) -> String {
     let or_host = match has_public_url {

@@ -1,10 +1,15 @@
 //! People behind proxies: who counts as whom, and what the log says to the operator who has not set it up.
 
+use std::path::Path;
+
 use reqwest::Method;
 use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::UnixStream;
+use tokio::time::timeout;
 
 use crate::support::process::raw;
-use crate::support::{Answer, House, PASSWORD, Person, free_port};
+use crate::support::{Answer, House, PASSWORD, PATIENCE, Person, free_port};
 
 /// Signs in as somebody whom a proxy speaks for with these headers.
 async fn signs_in(person: &Person, password: &str, headers: &[(&str, &str)]) -> Answer {
@@ -135,4 +140,49 @@ async fn where_there_is_a_proxy_metrics_are_for_the_token_alone() {
         assert!(shut.contains(" 404 "), "{flags:?}: {shut}");
         drop(house);
     }
+}
+
+/// Guesses a password over a unix socket, as a proxy passes it on; the status.
+async fn guesses_over(socket: &Path, forwarded: &str) -> String {
+    let body = "username=ada&password=wrong";
+    let head = format!(
+        "POST /signin HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nX-Forwarded-For: {forwarded}\r\n\
+         Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    over(socket, &head).await
+}
+
+/// The status of the answer to a request over a unix socket.
+async fn over(socket: &Path, request: &str) -> String {
+    let mut line = UnixStream::connect(socket).await.expect("it listens");
+    line.write_all(request.as_bytes()).await.expect("it reads");
+    let mut answer = String::new();
+    let read = timeout(PATIENCE, line.read_to_string(&mut answer)).await;
+    read.expect("it answers").expect("an answer in UTF-8");
+    answer.get(9..12).unwrap_or_default().to_owned()
+}
+
+#[tokio::test]
+async fn who_comes_over_a_unix_socket_is_a_proxy_and_nobody_of_this_machine() {
+    let data = TempDir::new().expect("a directory");
+    let socket = data.path().join("chat.sock");
+    let listen = format!("127.0.0.1:0,unix:{}", socket.display());
+    let token = ["--metrics-token", "a-token-for-the-metrics"];
+    let house = House::opens(&listen, data.path(), &token).await;
+    house.person("ada").await;
+    for _ in 0..10 {
+        assert_eq!(guesses_over(&socket, "1.1.1.1, 6.6.6.6").await, "422");
+    }
+    assert_eq!(guesses_over(&socket, "2.2.2.2, 6.6.6.6").await, "429");
+    assert_eq!(guesses_over(&socket, "6.6.6.6, 7.7.7.7").await, "422");
+
+    let ask = |token: &str| {
+        format!("GET /metrics HTTP/1.0\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n\r\n")
+    };
+    assert_eq!(over(&socket, &ask("")).await, "404");
+    assert_eq!(over(&socket, &ask(token[1])).await, "200");
+    let beside = house.raw(&ask("")).await;
+    assert!(beside.contains(" 404 "), "nor beside it: {beside}");
+    assert!(house.raw(&ask(token[1])).await.contains(" 200 "));
 }

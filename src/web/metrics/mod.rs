@@ -71,7 +71,8 @@ fn has_token(site: &Site, req: &Request) -> bool {
 /// name that people typed. Where there is a proxy by the settings, none is taken at its word.
 fn is_local(site: &Site, req: &Request) -> bool {
     let config = &site.app.config;
-    if config.public_url.is_some() || !config.trusted_proxies.is_empty() {
+    let has_proxy = config.public_url.is_some() || !config.trusted_proxies.is_empty();
+    if has_proxy || site.has_unix_socket {
         return false;
     }
     let proxied = ["forwarded", "x-forwarded-for", "x-real-ip", "via"];
