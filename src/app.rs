@@ -68,7 +68,7 @@ impl App {
         let report = |state: &Progress| line.show(state);
         let store = Store::open_when_there(&url, copy_first, &report).await;
         line.end();
-        let store = store.map_err(StartError)?;
+        let store = store.map_err(StartError)?.with_clock(clock.clone());
         let watch = store.clone().watch();
         let sessions = Arc::new(Sessions::new(store.clone(), clock.clone()));
         let failed = |err| StartError(format!("cannot read the database: {err}"));
@@ -78,7 +78,7 @@ impl App {
         };
         let bus = match &nodes {
             Some((redis, ..)) => Bus::Redis(redis.clone()),
-            None => Bus::Local(Hub::default()),
+            None => Bus::Local(Hub::compared()),
         };
         let (chat, writer) = Chat::start(store, clock.clone(), bus)
             .await
@@ -103,6 +103,9 @@ impl App {
             .spawn(commit_deliveries(app.chat.clone(), app.stopping.clone()));
         app.tasks
             .spawn(app.chat.clone().follow_presence(app.stopping.clone()));
+        app.tasks
+            .spawn(app.chat.clone().follow_version(app.stopping.clone()));
+        let mut redis_if_any = None;
         if let Some((redis, voices, heard)) = nodes {
             let (chat, stopping) = (&app.chat, &app.stopping);
             app.tasks.spawn(voices.run(stopping.clone()));
@@ -110,9 +113,13 @@ impl App {
                 .clone()
                 .hear_nodes(heard, redis.clone(), stopping.clone());
             app.tasks.spawn(hear);
-            app.tasks
-                .spawn(chat.clone().look_for_news(redis, stopping.clone()));
+            redis_if_any = Some(redis);
         }
+        let reconcile = app
+            .chat
+            .clone()
+            .reconcile(redis_if_any, app.stopping.clone());
+        app.tasks.spawn(reconcile);
         Ok(app)
     }
 

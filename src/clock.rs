@@ -47,6 +47,8 @@ pub struct Clock(Source);
 #[derive(Debug, Clone)]
 enum Source {
     System,
+    /// The machine's, so many milliseconds fast.
+    Fast(i64),
     Fixed(Arc<AtomicI64>),
 }
 
@@ -54,6 +56,12 @@ impl Clock {
     /// The machine's clock.
     pub fn system() -> Self {
         Self(Source::System)
+    }
+
+    /// The machine's clock, wrong by `millis`: fast, or slow when it is negative. So are the clocks of nodes that nobody
+    /// sets.
+    pub fn system_off_by(millis: i64) -> Self {
+        Self(Source::Fast(millis))
     }
 
     /// A clock that stands at `millis` since 1970 until [`Clock::advance`] moves it.
@@ -71,13 +79,21 @@ impl Clock {
     /// The present moment.
     pub fn now(&self) -> UnixMillis {
         match &self.0 {
-            Source::System => {
-                let since = SystemTime::now()
-                    .duration_since(UNIX_EPOCH)
-                    .unwrap_or_default();
-                UnixMillis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
-            }
+            Source::System => machine(),
+            Source::Fast(millis) => UnixMillis(machine().0 + millis),
             Source::Fixed(millis) => UnixMillis(millis.load(Ordering::SeqCst)),
         }
     }
+
+    /// The present moment of a fixed clock, which all that is stored follows; nothing for one that runs.
+    pub fn fixed_now(&self) -> Option<UnixMillis> {
+        matches!(self.0, Source::Fixed(_)).then(|| self.now())
+    }
+}
+
+fn machine() -> UnixMillis {
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    UnixMillis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }

@@ -32,7 +32,7 @@
 //!    their `Privacy` (`web::views::Eyes`). What they mark as unread or mute is told to nobody else.
 //! 10. What a reader is sent does not depend on how: `web::live::feed` decides, a WebSocket or a stream carries.
 //! 11. Redis only makes other nodes hear of things sooner. What it loses, brings late or twice is put right by the
-//!     database (`domain::nodes`) and by what listeners were told already (`realtime::positions`). Nothing waits for it.
+//!     database (`domain::reconcile`) and by what listeners were told already (`realtime::positions`). Nothing waits for it.
 //! 12. Every queue, body, page and pool has a bound, and its type says what happens there.
 //! 13. Tables change all at once or not at all (`store::schema`); a step that has landed is never edited.
 //! 14. One process serves a file of SQLite's (`store::server_lock`), and nothing is written to a file before what was left
@@ -40,6 +40,11 @@
 //! 15. A database file that a command makes (a backup, a restored or moved database, the copy before a step) is whole or
 //!     not there: it has another name until it was checked and has reached the disk (`store::backup`).
 //! 16. Nobody else on the machine may read what the program makes (`store::rights`, and the umask of `main`).
+//! 17. What is asked for by time (`changed`, `created`) bears a stamp: the database's time, never a node's, and later than all
+//!     that was committed when it was taken (`store::stamp`). Cursors by time stand 30 s behind; what comes twice is
+//!     replaced by its id. Rows stand in the order of (stamp, id).
+//! 18. A page says of which build and which past of the database it is (`store::version`); when that is another, it gets
+//!     the newest page and lobby afresh, and what a node remembered is forgotten (`domain::version`).
 //!
 //! # One message's journey
 //! `web::messages::post` parses the form and asks [`domain::Chat::post`]; the writer (`store::writer`) commits it with
@@ -53,7 +58,8 @@
 //!
 //! On several nodes the bus also says it on Redis, on a channel per topic; the other nodes give it to those of their
 //! readers who listen to that topic. Every few seconds, and every moment while a node's own beat does not come back to
-//! it, each looks into the database for what it was not told, and tells that.
+//! it or there is no Redis, each looks into the database for what it was not told, and tells that. A file of SQLite's is
+//! looked into when a command of the program wrote to it.
 
 pub mod app;
 pub mod clock;

@@ -109,7 +109,12 @@
     const anchor = messages().find(item => item.getBoundingClientRect().bottom > top(one('#log')));
     held ||= {end: atEnd(), anchor: anchor?.id, from: top(anchor), focus: document.activeElement};
     for (const {target, fragment, swapSpec} of tasks) {
+      // The newest page comes instead of all: what was half corrected goes on in the composer.
+      const edit = target?.id === 'messages' && one('.edit textarea'), box = one('#composer-body');
+      if (edit && edit.value !== edit.defaultValue) box.value = store[draft()] = (box.value + '\n' + edit.value).trim();
       if (target === '#messages') sift(fragment, ctx.sourceElement);
+      // A row of the lobby that stands here already was brought up to date in its place.
+      else if (swapSpec.style === 'beforeend') [...fragment.children].forEach(row => document.getElementById(row.id) && row.remove());
       // So much was missed that the newest page comes afresh: who reads further up gets that place afresh instead.
       else if (swapSpec.style === 'innerHTML' && target?.id === 'messages' && (one('#newer') || !atEnd())) {
         event.preventDefault();
@@ -138,6 +143,7 @@
     showOutbox();
     for (const [state, css] of [['delivered', 'state=sent][data-counts'], ['read', 'counts=read']])
       for (const {dataset, id} of all(`#messages .ticks[data-${css}]`)) if (id.slice(6) <= +one('#floors').dataset[state]) dataset.state = state;
+    for (const row of all('#lists li')) for (let above; (above = row.previousElementSibling)?.dataset.sort < row.dataset.sort;) above.before(row);
     all('#lists li > a').forEach(item => item.ariaCurrent = item.pathname === `/rooms/${roomId()}` && 'page');
     for (const item of all('#notify > *')) {
       serviceWorker?.ready.then(({active}) => active.postMessage({...item.dataset}));
@@ -147,7 +153,6 @@
   // A conversation has come, with the page or by a swap.
   const opened = () => {
     shown = one('#live');
-    said = -1;
     busy = 0;
     one(':popover-open')?.hidePopover();
     for (const item of document.forms) item.reset();
@@ -161,15 +166,15 @@
     look();
   };
   // Read means in front of somebody's eyes; said at most once a second.
-  let said, busy;
+  let busy;
   const look = async () => {
-    const room = roomId(), end = atEnd(), seq = +messages().at(-1)?.dataset.seq || 0;
+    const room = roomId(), list = one('#messages'), end = atEnd(), seq = +messages().at(-1)?.dataset.seq || 0;
     if (!room) return;
     one('#below').hidden = end;
-    if (busy || !document.hasFocus() || said >= 0 && !(end && seq > said)) return;
+    if (busy || !document.hasFocus() || list.said >= 0 && !(end && seq > list.said)) return;
     busy = setTimeout(() => { busy = 0; look(); }, 1000);
     const {status} = await ask(`/rooms/${room}/read`, {seq: seq || 1});
-    if (status === 204 && room === roomId()) said = seq;
+    if (status === 204) list.said = seq;
   };
   on('scroll', ({target}) => target.id === 'log' && look());
 
@@ -185,6 +190,8 @@
     one('#status-wait').textContent = Math.ceil((next - now()) / 1000);
     if (now() > next || (state === 'sse' && !overSse())) state === 'connecting' ? lost() : connect();
     if (now() > due) flush();
+    // Another build serves this page than made it: it is loaded anew when nobody looks at it.
+    if (document.hidden && one('#update a') && !one('.edit, :popover-open')) reload();
   };
   const connect = () => htmx.process(shown, true);
   const hurry = () => { tries = 0; connect(); };

@@ -39,12 +39,7 @@ impl Chat {
         let hash = self.passwords.hash(password).await?;
         let user = self
             .store
-            .insert_user(
-                (name.as_str(), name.folded()),
-                &hash,
-                admission,
-                self.clock.now(),
-            )
+            .insert_user((name.as_str(), name.folded()), &hash, admission)
             .await?;
         self.bus.publish(Event::PersonJoined {
             person: user.person.clone(),

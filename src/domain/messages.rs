@@ -15,6 +15,8 @@ use crate::{
 pub const PAGE: u32 = 50;
 /// How many unread messages a room opens with at most, so that it can open where the reader left off.
 const MOST_UNREAD: i64 = 200;
+/// Where a reader stands who knows another past: no room has come so far.
+pub const OTHER_PAST: Rev = Rev(i64::MAX);
 /// How many changes a reader can be behind and still be brought up to date one by one.
 pub const MOST_BEHIND: u32 = 500;
 
@@ -71,6 +73,8 @@ pub enum CatchUp {
     Changes(Vec<Message>),
     /// Too much changed: the newest page afresh.
     Afresh(History),
+    /// The reader knows a past that is not this room's: the newest page instead of all that they know.
+    Other(History),
 }
 
 /// What readers who are equally far behind get, and what they make of it.
@@ -234,7 +238,7 @@ impl Chat {
             return Ok(CatchUp::Changes(Vec::new()));
         }
         if rev > end {
-            return Ok(CatchUp::Afresh(self.newest(room, Seq(i64::MAX)).await?));
+            return Ok(CatchUp::Other(self.newest(room, Seq(i64::MAX)).await?));
         }
         let changed = self
             .store

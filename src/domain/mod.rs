@@ -30,8 +30,10 @@ pub mod presence;
 pub mod privacy;
 mod reads;
 pub mod receipts;
+mod reconcile;
 pub mod rooms;
 pub mod typing;
+mod version;
 
 use lanes::Lanes;
 use messages::Missed;
@@ -86,7 +88,7 @@ impl Chat {
         let publish = move |committed: Vec<Committed>| {
             committed.into_iter().for_each(|it| news.publish(event(it)))
         };
-        let (writer, task) = Writer::start(store.clone(), clock.clone(), Box::new(publish));
+        let (writer, task) = Writer::start(store.clone(), Box::new(publish));
         let rooms = Arc::new(Cache::new(ROOMS_REMEMBERED));
         let chat = Self {
             store,

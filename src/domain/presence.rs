@@ -261,8 +261,9 @@ impl Chat {
             self.expect_back().await;
         }
         while stopping.run_until_cancelled(ticks.tick()).await.is_some() {
+            let now = self.clock.now();
             for (left, people) in self.presence.forget_gone() {
-                self.store_seen(&people, left).await;
+                self.store_seen(&people, now.since(left)).await;
             }
             if Instant::now() >= store_at {
                 store_at = Instant::now() + STORED;
@@ -279,8 +280,11 @@ impl Chat {
     }
 
     async fn expect_back(&self) {
-        let since = self.clock.now().minus(STORED + RETURN);
-        match self.store.find_seen_since(since, EXPECTED).await {
+        let seen = async {
+            let since = self.store.now().await?.minus(STORED + RETURN);
+            self.store.find_seen_since(since, EXPECTED).await
+        };
+        match seen.await {
             Ok(people) => self.presence.expect(people),
             Err(err) => tracing::warn!(error = %err, "nobody is expected back"),
         }
@@ -288,14 +292,19 @@ impl Chat {
 
     async fn store_everybody(&self) {
         let everybody = self.presence.everybody();
-        self.store_seen(&everybody, self.clock.now()).await;
+        self.store_seen(&everybody, Duration::ZERO).await;
     }
 
-    async fn store_seen(&self, people: &[UserId], at: UnixMillis) {
+    /// Stores that these were here so long ago, by the database's time: other nodes read it.
+    async fn store_seen(&self, people: &[UserId], ago: Duration) {
         if people.is_empty() {
             return;
         }
-        if let Err(err) = self.store.update_last_seen(people, at).await {
+        let stored = async {
+            let at = self.store.now().await?.minus(ago);
+            self.store.update_last_seen(people, at).await
+        };
+        if let Err(err) = stored.await {
             tracing::warn!(error = %err, "when people were last here was not stored");
         }
     }

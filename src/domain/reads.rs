@@ -66,6 +66,11 @@ impl Reads {
         furthest
     }
 
+    /// Forgets who waits.
+    pub(super) fn clear(&self) {
+        self.lock().reads.clear();
+    }
+
     fn lock(&self) -> MutexGuard<'_, Waiting> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -152,9 +152,8 @@ impl Chat {
 
     /// Does not tell `user` of the room for `mute`.
     pub async fn mute(&self, room: &Room, user: UserId, mute: Mute) -> Result<UnixMillis> {
-        let now = self.clock.now();
-        let until = mute.until(now);
-        self.store.mute(room.id, user, until, now).await?;
+        let until = mute.until(self.clock.now());
+        self.store.mute(room.id, user, until).await?;
         self.bus.publish(Event::RoomMuted {
             room: room.id,
             user,
@@ -210,6 +209,11 @@ impl Chat {
 }
 
 impl Deliveries {
+    /// Forgets what waits.
+    pub fn clear(&self) {
+        self.lock().clear();
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<(RoomId, UserId), Seq>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

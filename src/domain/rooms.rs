@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-pub use crate::store::room::{Lobby, LobbyRoom};
+pub use crate::store::{
+    room::{Lobby, LobbyRoom},
+    stamp::BEHIND,
+};
 
 use super::{
     Chat,
@@ -15,6 +18,12 @@ use crate::{
     realtime::Event,
     records::{Room, RoomKind},
 };
+
+/// The cursor of somebody whose lobby shows what changed up to `newest`: transactions that were open then may still add
+/// what bears an earlier stamp. No clock has a part in it: what comes later bears a later stamp, whatever clocks do.
+pub fn cursor_behind(newest: UnixMillis) -> UnixMillis {
+    newest.minus(BEHIND).max(UnixMillis(0))
+}
 
 impl Chat {
     /// The room, if `user` may be in it.
@@ -35,22 +44,28 @@ impl Chat {
         self.store.lobby(user, since).await
     }
 
+    /// Since when the lobby is sent to somebody who does not say what they know: what changed a moment ago.
+    pub async fn lobby_cursor(&self) -> Result<UnixMillis> {
+        Ok(cursor_behind(self.store.newest_stamp().await?))
+    }
+
     /// Opens a public room of this name, or finds the one that has it already.
     ///
     /// # Errors
     /// `Invalid` for a name that cannot be.
     pub async fn create_room(&self, name: &str) -> Result<RoomId> {
         let name = RoomName::parse(name)?;
-        let (id, is_new) = self
+        let (id, made) = self
             .store
-            .insert_public(name.as_str(), name.folded(), self.clock.now())
+            .insert_public(name.as_str(), name.folded())
             .await?;
-        if is_new {
+        if let Some(created) = made {
             let kind = RoomKind::Public {
                 name: name.as_str().into(),
             };
             self.bus.publish(Event::RoomCreated {
                 room: Arc::new(Room { id, kind }),
+                created,
             });
         }
         Ok(id)
@@ -73,10 +88,7 @@ impl Chat {
                 "That is you. Choose somebody else.",
             ));
         }
-        let (id, _) = self
-            .store
-            .insert_direct(user, other.person.id, self.clock.now())
-            .await?;
+        let (id, _) = self.store.insert_direct(user, other.person.id).await?;
         Ok(id)
     }
 

@@ -143,7 +143,12 @@ pub enum Event {
     RoomCreated {
         /// The room.
         room: Arc<Room>,
+        /// When.
+        #[serde(default)]
+        created: UnixMillis,
     },
+    /// The database has another past than a moment ago: what pages know by numbers is no longer so.
+    PastChanged,
     /// Somebody has signed up.
     PersonJoined {
         /// Who.
@@ -231,6 +236,7 @@ impl Event {
             }
             Self::PresenceChanged { .. }
             | Self::ReceiptsSwitched { .. }
+            | Self::PastChanged
             | Self::RoomCreated { .. }
             | Self::PersonJoined { .. } => vec![Topic::Lobby],
             Self::MessagePosted { room, .. }

@@ -53,8 +53,8 @@ struct Topics {
 #[derive(Debug, Default)]
 struct Joined {
     positions: Positions,
-    /// Topics that got their first listener or lost their last one.
-    touched: HashSet<Topic>,
+    /// Topics that got their first listener or lost their last one, if somebody takes them.
+    touched: Option<HashSet<Topic>>,
 }
 
 #[derive(Debug)]
@@ -108,10 +108,20 @@ impl Backlog {
 }
 
 impl Hub {
+    /// A hub whose news is also found in the database, where other processes put it.
+    pub fn compared() -> Self {
+        let hub = Self::default();
+        hub.lock().joined = Some(Joined::default());
+        hub
+    }
+
     /// A hub that other processes also feed.
     pub fn joined() -> Self {
         let hub = Self::default();
-        hub.lock().joined = Some(Joined::default());
+        hub.lock().joined = Some(Joined {
+            touched: Some(HashSet::new()),
+            ..Joined::default()
+        });
         hub
     }
 
@@ -211,6 +221,13 @@ impl Hub {
         }
     }
 
+    /// Forgets up to where listeners were told: what comes now is of another past.
+    pub fn forget_told(&self) {
+        if let Some(joined) = &mut self.lock().joined {
+            joined.positions = Positions::default();
+        }
+    }
+
     /// Notes that something of other processes may have been missed.
     pub fn note_missed(&self) {
         self.missed.notify_one();
@@ -251,7 +268,8 @@ impl Hub {
     fn take_touched(&self) -> Vec<(Topic, bool)> {
         let mut all = self.lock();
         let joined = all.joined.as_mut();
-        let touched = joined.map(|it| std::mem::take(&mut it.touched));
+        let touched = joined.and_then(|it| it.touched.as_mut());
+        let touched = touched.map(std::mem::take);
         let has_listeners = |topic: &Topic| all.listeners.contains_key(topic);
         let touched = touched.unwrap_or_default().into_iter();
         touched
@@ -260,8 +278,9 @@ impl Hub {
     }
 
     fn touch(&self, all: &mut Topics, topic: Topic) {
-        if let Some(joined) = &mut all.joined {
-            joined.touched.insert(topic);
+        let joined = all.joined.as_mut();
+        if let Some(touched) = joined.and_then(|it| it.touched.as_mut()) {
+            touched.insert(topic);
             self.touched.notify_one();
         }
     }

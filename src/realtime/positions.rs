@@ -104,7 +104,7 @@ impl Positions {
                 told.floors = before.max(*floors);
                 told.floors != before
             }
-            Event::RoomCreated { room } => {
+            Event::RoomCreated { room, .. } => {
                 let is_news = !self.rooms.contains_key(&(topic, room.id));
                 bounded(&mut self.rooms, (topic, room.id));
                 is_news

@@ -2,7 +2,7 @@
 
 use std::{path::Path, time::Duration};
 
-use super::{Store, backup, connect, health::Probe, postgres, schema, sqlite};
+use super::{Store, backup, connect, health::Probe, not_opened, postgres, schema, sqlite};
 use crate::config::DatabaseUrl;
 
 impl Store {
@@ -12,12 +12,12 @@ impl Store {
     /// # Errors
     /// A sentence for the operator: there is none, it cannot be opened, or it belongs to another version.
     pub async fn open_beside(url: &DatabaseUrl) -> Result<Self, String> {
-        let doubtful = std::sync::Arc::default();
+        let marks = sqlite::WriterMarks::default();
         let (write, read) = match url {
             DatabaseUrl::Sqlite(file) => {
                 must_be_there(file)?;
                 backup::must_be_no_backup(file)?;
-                let write = sqlite::open(file, std::sync::Arc::clone(&doubtful)).await?;
+                let write = sqlite::open(file, marks.clone()).await?;
                 (write, sqlite::options(file, 1, None))
             }
             DatabaseUrl::Postgres(url) => {
@@ -35,7 +35,9 @@ impl Store {
             );
         }
         let read = connect(read).await?;
-        Ok(Self::over((write, read), Probe::default(), doubtful, None))
+        let store = Self::over((write, read), Probe::default(), marks, None);
+        store.begin_stamps().await.map_err(not_opened)?;
+        Ok(store)
     }
 }
 

@@ -245,13 +245,8 @@ impl Store {
     }
 
     /// Until when `user` does not want to be told of the room; the past means that they do.
-    pub async fn mute(
-        &self,
-        room: RoomId,
-        user: UserId,
-        until: UnixMillis,
-        now: UnixMillis,
-    ) -> Result<()> {
+    pub async fn mute(&self, room: RoomId, user: UserId, until: UnixMillis) -> Result<()> {
+        let now = self.stamp(&self.write).await.map_err(failure)?;
         let values = [room.0.into(), user.0.into(), until.0.into(), now.0.into()];
         self.write
             .execute_raw(statement(&self.write, MUTE, values))

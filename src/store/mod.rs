@@ -5,7 +5,7 @@
 
 use std::{
     path::Path,
-    sync::{Arc, atomic::AtomicBool},
+    sync::{Arc, atomic::AtomicU64},
     time::Duration,
 };
 
@@ -14,7 +14,7 @@ use sea_orm::{
     SqlErr, Statement, Value, sqlx,
 };
 
-use crate::{config::DatabaseUrl, error::Error};
+use crate::{clock::Clock, config::DatabaseUrl, error::Error};
 
 pub mod backup;
 mod beside;
@@ -39,9 +39,11 @@ pub mod server_lock;
 pub mod session;
 pub mod setting;
 mod sqlite;
+pub mod stamp;
 mod trail;
 mod transaction;
 pub mod user;
+mod version;
 mod writer;
 
 pub use backup::CopyFirst;
@@ -50,7 +52,9 @@ pub use health::{Cause, Condition, Disk, Health, Room};
 use line::Line;
 use progress::Report;
 use server_lock::ServerLock;
+use stamp::Stamps;
 use transaction::Transaction;
+use version::Pasts;
 pub use writer::{Change, Committed, NewMessage, Write, Writer, Written};
 
 /// Takes a database for this process to serve, before it is opened: on SQLite it takes the server's lock and mends the
@@ -79,6 +83,10 @@ pub struct Store {
     probe: Arc<Probe>,
     watch: Option<postgres::Watch>,
     has_timelines: bool,
+    /// How often the connection that writes to a file was opened anew.
+    reopened: Arc<AtomicU64>,
+    stamps: Stamps,
+    pasts: Pasts,
 }
 
 impl Store {
@@ -111,11 +119,11 @@ impl Store {
         (copy_first, patience): (CopyFirst, Duration),
         report: Report<'_>,
     ) -> Result<Self, String> {
-        let doubtful = Arc::new(AtomicBool::new(false));
+        let (marks, pasts) = (sqlite::WriterMarks::default(), Pasts::default());
         let (connections, probe, watch) = match url {
             DatabaseUrl::Sqlite(file) => {
                 backup::must_be_no_backup(file)?;
-                let write = sqlite::open(file, doubtful.clone()).await?;
+                let write = sqlite::open(file, marks.clone()).await?;
                 schema::bring_file_up_to_date(&write, file, copy_first, report).await?;
                 let read = connect(sqlite::options(file, sqlite::READERS, None)).await?;
                 ((write, read), Probe::of_file(file), None)
@@ -123,7 +131,7 @@ impl Store {
             DatabaseUrl::Postgres(url) => {
                 postgres::reach(url, patience).await?;
                 schema::bring_up_to_date_together(url, report).await?;
-                let suspicion = postgres::Suspicion::default();
+                let suspicion = postgres::Suspicion::telling(&pasts);
                 let write = postgres::options(url, postgres::WRITERS, &suspicion);
                 let read = postgres::options(url, postgres::READERS, &suspicion);
                 let connect = async |options| {
@@ -136,17 +144,20 @@ impl Store {
             }
         };
         let has_timelines = watch.is_some() && postgres::has_timelines(&connections.0).await;
-        let store = Self::over(connections, probe, doubtful, watch);
-        Ok(Self {
+        pasts.begin(&connections.0).await.map_err(not_opened)?;
+        let store = Self {
             has_timelines,
-            ..store
-        })
+            pasts,
+            ..Self::over(connections, probe, marks, watch)
+        };
+        store.begin_stamps().await.map_err(not_opened)?;
+        Ok(store)
     }
 
     fn over(
         (write, read): (DatabaseConnection, DatabaseConnection),
         probe: Probe,
-        doubtful: Arc<AtomicBool>,
+        (doubtful, reopened): sqlite::WriterMarks,
         watch: Option<postgres::Watch>,
     ) -> Self {
         let health = Health::new(doubtful);
@@ -157,6 +168,9 @@ impl Store {
             probe: Arc::new(probe),
             watch,
             has_timelines: false,
+            reopened,
+            stamps: Stamps::new(Clock::system()),
+            pasts: Pasts::default(),
         }
     }
 
@@ -330,6 +344,17 @@ async fn commit(tx: Transaction) -> Result<(), Error> {
 /// Whether a statement failed because the value must be unique and is taken.
 fn is_taken(err: &DbErr) -> bool {
     matches!(err.sql_err(), Some(SqlErr::UniqueConstraintViolation(_)))
+}
+
+/// How long a transaction of a few statements may take in all; the server ends a statement by itself after 7 s.
+const WHOLE: Duration = Duration::from_secs(12);
+
+/// What a transaction comes to, or, as for a lost connection, that there was no answer in time.
+/// Cursors by time rest on that ([`stamp::BEHIND`]).
+async fn bounded<T>(transaction: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    let words = "the database did not answer in time";
+    let done = tokio::time::timeout(WHOLE, transaction).await;
+    done.unwrap_or_else(|_| Err(Error::Unavailable(words.into())))
 }
 
 /// A statement written for both databases, with `$1`, `$2` … for its values.

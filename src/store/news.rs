@@ -1,14 +1,14 @@
-//! What changed lately, whoever changed it: for a node that others may not have reached. Asked of PostgreSQL alone:
-//! nobody but the one process writes to a file of SQLite's.
+//! What changed lately, whoever changed it: for a node that others may not have reached, and for a server whose file
+//! of SQLite's a command wrote to.
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::Ordering};
 
-use sea_orm::{ConnectionTrait, FromQueryResult, TryGetable};
+use sea_orm::{ConnectionTrait, DbBackend, FromQueryResult, Statement, Value};
 
 use super::{Store, failure, message::audience, statement};
 use crate::{
     clock::UnixMillis,
-    error::{Error, Result},
+    error::Result,
     ids::{Rev, RoomId, Seq, UserId},
     records::{Floors, Newest, Person, Privacy},
 };
@@ -26,6 +26,8 @@ pub struct RoomNow {
     pub floors: Floors,
     /// Its newest message, if it has one that was not deleted.
     pub newest: Option<Newest>,
+    /// When anything in it last changed.
+    pub changed: UnixMillis,
 }
 
 /// Where somebody stands in a room.
@@ -60,6 +62,7 @@ struct RoomRow {
     last_seq: i64,
     last_rev: i64,
     read_floor: i64,
+    changed: i64,
     delivered: Option<i64>,
     author_id: Option<i64>,
     has_audience: Option<bool>,
@@ -67,11 +70,11 @@ struct RoomRow {
 }
 
 const ROOMS: &str = "\
-SELECT r.id, r.last_seq, r.last_rev, r.read_floor,
+SELECT r.id, r.last_seq, r.last_rev, r.read_floor, r.changed,
   (SELECT MIN(delivered_seq) FROM memberships WHERE room_id = r.id AND joined IS NOT NULL) AS delivered,
   m.author_id, m.has_audience, m.counts_reads
 FROM rooms r LEFT JOIN messages m ON m.room_id = r.id AND m.seq = r.last_seq AND m.deleted IS NULL
-WHERE r.changed >= $1 ORDER BY r.changed DESC LIMIT $2";
+WHERE r.changed >= $1 ORDER BY r.changed DESC, r.id DESC LIMIT $2";
 
 #[derive(FromQueryResult)]
 struct MembershipRow {
@@ -84,7 +87,12 @@ struct MembershipRow {
 
 const MEMBERSHIPS: &str = "\
 SELECT user_id, room_id, read_seq, marked_seq, COALESCE(muted_until, 0) AS muted_until FROM memberships
-WHERE user_id = ANY(string_to_array($1, ',')::bigint[]) AND changed >= $2 ORDER BY changed DESC LIMIT $3";
+WHERE user_id IN PEOPLE AND changed >= $2 ORDER BY changed DESC, room_id DESC LIMIT $3";
+
+#[derive(FromQueryResult)]
+struct VersionRow {
+    data_version: i64,
+}
 
 #[derive(FromQueryResult)]
 struct PersonRow {
@@ -104,21 +112,16 @@ struct StandingRow {
 const STANDINGS: &str = "\
 SELECT u.id, u.sends_receipts, u.shows_presence, s.id AS session
 FROM users u LEFT JOIN sessions s ON s.user_id = u.id AND s.expires > $2 AND u.banned = FALSE
-WHERE u.id = ANY(string_to_array($1, ',')::bigint[]) ORDER BY u.id, s.id";
+WHERE u.id IN PEOPLE ORDER BY u.id, s.id";
 
 impl Store {
-    /// What time it is for the database.
-    pub async fn now(&self) -> Result<UnixMillis> {
-        let sql = "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)";
-        let found = self
-            .read
-            .query_one_raw(statement(&self.read, sql, []))
-            .await
-            .map_err(failure)?;
-        let row = found.ok_or_else(|| Error::Internal("the database has no clock".into()))?;
-        let now =
-            i64::try_get_by(&row, 0_usize).map_err(|err| Error::Internal(format!("{err:?}")))?;
-        Ok(UnixMillis(now))
+    /// A number that is another one after somebody else than this process committed to the file of SQLite's, or after
+    /// the connection that can tell was opened anew.
+    pub async fn writes_of_others(&self) -> Result<(u64, i64)> {
+        let asked = statement(&self.write, "PRAGMA data_version", []);
+        let row = VersionRow::find_by_statement(asked).one(&self.write).await;
+        let version = row.map_err(failure)?.map_or(0, |row| row.data_version);
+        Ok((self.reopened.load(Ordering::Relaxed), version))
     }
 
     /// The rooms that changed at or after `since`, the latest first.
@@ -139,7 +142,7 @@ impl Store {
         limit: u32,
     ) -> Result<Vec<MembershipNow>> {
         let values = [list(people).into(), since.0.into(), i64::from(limit).into()];
-        let rows = MembershipRow::find_by_statement(statement(&self.read, MEMBERSHIPS, values))
+        let rows = MembershipRow::find_by_statement(self.of_people(MEMBERSHIPS, values))
             .all(&self.read)
             .await
             .map_err(failure)?;
@@ -159,7 +162,7 @@ impl Store {
         since: UnixMillis,
         limit: u32,
     ) -> Result<Vec<(Person, UnixMillis)>> {
-        let sql = "SELECT id, name, created FROM users WHERE created >= $1 AND banned = FALSE ORDER BY created LIMIT $2";
+        let sql = "SELECT id, name, created FROM users WHERE created >= $1 AND banned = FALSE ORDER BY created, id LIMIT $2";
         let values = [since.0.into(), i64::from(limit).into()];
         let rows = PersonRow::find_by_statement(statement(&self.read, sql, values))
             .all(&self.read)
@@ -175,12 +178,21 @@ impl Store {
     /// What holds for these people at `now`, in the order of their ids.
     pub async fn standings(&self, people: &[UserId], now: UnixMillis) -> Result<Vec<Standing>> {
         let values = [list(people).into(), now.0.into()];
-        let rows = StandingRow::find_by_statement(statement(&self.read, STANDINGS, values))
+        let rows = StandingRow::find_by_statement(self.of_people(STANDINGS, values))
             .all(&self.read)
             .await
             .map_err(failure)?;
         let same = |one: &StandingRow, other: &StandingRow| one.id == other.id;
         Ok(rows.chunk_by(same).map(standing).collect())
+    }
+
+    /// A statement about the people whose ids are listed in `$1`: one text, so that all lists share one statement.
+    fn of_people<const N: usize>(&self, sql: &str, values: [Value; N]) -> Statement {
+        let people = match self.read.get_database_backend() {
+            DbBackend::Postgres => "(SELECT unnest(CAST(string_to_array($1, ',') AS BIGINT[])))",
+            _ => "(SELECT value FROM json_each('[' || $1 || ']'))",
+        };
+        statement(&self.read, &sql.replace("PEOPLE", people), values)
     }
 }
 
@@ -221,6 +233,7 @@ impl RoomRow {
                 seq,
                 audience,
             }),
+            changed: UnixMillis(self.changed),
         }
     }
 }

@@ -14,7 +14,7 @@ use sea_orm::{
 };
 use tokio::time::timeout;
 
-use super::{health::Cause, quiet};
+use super::{health::Cause, quiet, version::Pasts};
 
 mod reach;
 mod trouble;
@@ -60,7 +60,11 @@ const SETTINGS: [(&str, &str); 7] = [
 
 /// What connections are worth, as far as it is known.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Suspicion(Arc<Mutex<Suspected>>);
+pub(super) struct Suspicion {
+    suspected: Arc<Mutex<Suspected>>,
+    /// Told of the timeline of each new connection.
+    pasts: Pasts,
+}
 
 #[derive(Debug, Default)]
 struct Suspected {
@@ -73,6 +77,14 @@ struct Suspected {
 }
 
 impl Suspicion {
+    /// One that tells `pasts` of each timeline.
+    pub fn telling(pasts: &Pasts) -> Self {
+        Self {
+            suspected: Arc::default(),
+            pasts: pasts.clone(),
+        }
+    }
+
     /// From now on every connection is a new one, which leads to whatever server the address stands for now.
     pub fn give_all_up(&self) {
         self.lock().given_up = Some(Instant::now());
@@ -86,6 +98,7 @@ impl Suspicion {
     /// A new connection leads to a server on this timeline. If it is another one than before, there was a failover: no
     /// connection to the former primary is used any more, for what is committed there is lost to everybody else.
     fn meets(&self, now: &str) {
+        self.pasts.is_on(now);
         let before = self.lock().timeline.replace(now.to_owned());
         if let Some(before) = before.filter(|before| before != now) {
             self.give_all_up();
@@ -131,10 +144,12 @@ impl Suspicion {
     }
 
     /// What is asked of the server once for each connection. A commit that is answered is on the server's disk, whatever
-    /// is set there for others.
+    /// is set there for others; and no transaction lasts longer than cursors by time allow for (`store::stamp`), which
+    /// servers know from version 17 on.
     async fn new_connection(&self, connection: &mut sqlx::PgConnection) -> Result<(), sqlx::Error> {
-        let sql = "SELECT set_config('synchronous_commit', 'on', false) \
-            WHERE current_setting('synchronous_commit') = 'off'";
+        let sql = "SELECT set_config(name, value, false) \
+            FROM (VALUES ('synchronous_commit', 'on'), ('transaction_timeout', '20s')) AS wanted (name, value) \
+            WHERE current_setting(name, true) = 'off' OR (name = 'transaction_timeout' AND current_setting(name, true) IS NOT NULL)";
         sqlx::query(sql).execute(&mut *connection).await?;
         // A standby has no timeline yet, and not every server that speaks PostgreSQL knows the word.
         if let Ok(timeline) = watch::timeline(connection).await {
@@ -144,7 +159,7 @@ impl Suspicion {
     }
 
     fn lock(&self) -> MutexGuard<'_, Suspected> {
-        self.0.lock().expect("nobody panics in here")
+        self.suspected.lock().expect("nobody panics in here")
     }
 }
 

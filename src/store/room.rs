@@ -43,6 +43,8 @@ pub struct Lobby {
     pub rooms: Vec<LobbyRoom>,
     /// Everybody else, and since when they are here.
     pub people: Vec<(Person, UnixMillis)>,
+    /// The newest stamp in it, with what nobody sees; 0 when it lists nothing.
+    pub newest: UnixMillis,
 }
 
 #[derive(FromQueryResult)]
@@ -142,6 +144,7 @@ impl Store {
             .await;
         let mut lobby = Lobby::default();
         for row in rows.map_err(failure)? {
+            lobby.newest = lobby.newest.max(UnixMillis(row.changed));
             match (row.person_id, row.person_name.as_deref()) {
                 (Some(id), Some(name)) => {
                     lobby.people.push((
@@ -176,30 +179,28 @@ impl Store {
         Ok((Seq(end.last_seq), Rev(end.last_rev)))
     }
 
-    /// Stores a public room, or finds the one whose name folds to the same; says whether it is new.
+    /// Stores a public room, or finds the one whose name folds to the same; says when it was made if it is new.
     pub async fn insert_public(
         &self,
         name: &str,
         folded: &str,
-        now: UnixMillis,
-    ) -> Result<(RoomId, bool)> {
+    ) -> Result<(RoomId, Option<UnixMillis>)> {
+        let now = self.stamp(&self.write).await.map_err(failure)?;
         let row = room::ActiveModel {
             kind: Set("public".into()),
             name: Set(Some(name.into())),
             name_folded: Set(Some(folded.into())),
             ..fresh(now)
         };
-        self.insert_or_find(row, room::Column::NameFolded, folded)
-            .await
+        let (id, is_new) = self
+            .insert_or_find(row, room::Column::NameFolded, folded)
+            .await?;
+        Ok((id, is_new.then_some(now)))
     }
 
     /// Stores the direct room of two people, or finds it; says whether it is new.
-    pub async fn insert_direct(
-        &self,
-        one: UserId,
-        other: UserId,
-        now: UnixMillis,
-    ) -> Result<(RoomId, bool)> {
+    pub async fn insert_direct(&self, one: UserId, other: UserId) -> Result<(RoomId, bool)> {
+        let now = self.stamp(&self.write).await.map_err(failure)?;
         let (low, high) = (one.min(other), one.max(other));
         let key = format!("{low}:{high}");
         let row = room::ActiveModel {

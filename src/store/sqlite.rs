@@ -4,7 +4,7 @@ use std::{
     path::Path,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -38,22 +38,22 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// long it grows without bound, and is cut back to this afterwards.
 const LOG_SIZE: &str = "8388608";
 
+/// Of the connection that writes: whether it is doubtful, so that it is to be opened anew, and how often it was.
+pub(super) type WriterMarks = (Arc<AtomicBool>, Arc<AtomicU64>);
+
 /// Opens the connection that writes, and makes the file if there is none. First it looks at what was left beside the
 /// file, before SQLite takes that for a part of it. Of several processes that open a new file at once, one sets its mode
 /// and the others wait; SQLite itself does not wait for that.
 ///
 /// # Errors
 /// A sentence for the operator. Nothing was changed.
-pub(super) async fn open(
-    file: &Path,
-    doubtful: Arc<AtomicBool>,
-) -> Result<DatabaseConnection, String> {
+pub(super) async fn open(file: &Path, marks: WriterMarks) -> Result<DatabaseConnection, String> {
     leftover::check(file, leftover::PATIENCE).await?;
     rights::make_room_for(file)?;
     can_be_used(file)?;
     let begun = Instant::now();
     loop {
-        match Database::connect(options(file, 1, Some(doubtful.clone()))).await {
+        match Database::connect(options(file, 1, Some(marks.clone()))).await {
             Err(err) if is_locked(&err) && begun.elapsed() < BUSY_TIMEOUT => {
                 tokio::time::sleep(PAUSE).await;
             }
@@ -116,13 +116,13 @@ pub(super) fn can_be_used(file: &Path) -> Result<(), String> {
 }
 
 /// Every commit reaches the disk before it is answered (`synchronous = FULL`), readers never wait for it (WAL).
-/// The connection that writes is opened anew when it is doubtful; without that mark connections only read.
+/// The connection that writes is opened anew when it is doubtful, and that is counted; without marks connections only read.
 pub(super) fn options(
     file: &Path,
     connections: u32,
-    doubtful: Option<Arc<AtomicBool>>,
+    writer: Option<WriterMarks>,
 ) -> ConnectOptions {
-    let read_only = doubtful.is_none();
+    let read_only = writer.is_none();
     let file = file.to_path_buf();
     let mut options = ConnectOptions::new("sqlite::memory:");
     quiet(&mut options, connections).map_sqlx_sqlite_opts(move |opts| {
@@ -148,9 +148,13 @@ pub(super) fn options(
         // A transaction that SQLite itself took back (the disk is full) is still counted by sqlx, which from then on
         // only sets savepoints inside it: commits would be answered and never made. The pool opens another instead.
         let is_at_rest = !connection.is_in_transaction();
-        let is_doubtful = doubtful.as_ref();
-        let is_doubtful = is_doubtful.is_some_and(|it| it.swap(false, Ordering::Relaxed));
-        Box::pin(async move { Ok(is_at_rest && !is_doubtful) })
+        let doubtful = writer.as_ref().map(|(doubtful, _)| doubtful);
+        let is_doubtful = doubtful.is_some_and(|it| it.swap(false, Ordering::Relaxed));
+        let is_kept = is_at_rest && !is_doubtful;
+        if let Some((_, reopened)) = writer.as_ref().filter(|_| !is_kept) {
+            reopened.fetch_add(1, Ordering::Relaxed);
+        }
+        Box::pin(async move { Ok(is_kept) })
     });
     options
 }

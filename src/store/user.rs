@@ -6,7 +6,7 @@ use sea_orm::{
 };
 
 use super::{
-    Store, Transaction, commit,
+    Store, Transaction, bounded, commit,
     entity::user,
     failure, is_taken, locks,
     one_time_link::{self, Token},
@@ -92,10 +92,19 @@ impl Store {
         (name, folded): (&str, &str),
         password: &str,
         admission: &Admission,
-        now: UnixMillis,
+    ) -> Result<User> {
+        bounded(self.insert_user_now((name, folded), password, admission)).await
+    }
+
+    async fn insert_user_now(
+        &self,
+        (name, folded): (&str, &str),
+        password: &str,
+        admission: &Admission,
     ) -> Result<User> {
         let tx = self.write.begin().await.map_err(failure)?;
         locks::accounts(&tx).await?;
+        let now = self.stamp(&tx).await.map_err(failure)?;
         let insert = "INSERT INTO users (name, name_folded, password, role, created) \
             SELECT $1, $2, $3, CASE WHEN EXISTS (SELECT 1 FROM users) THEN 'member' ELSE 'administrator' END, $4 \
             WHERE true RETURNING id, role";
@@ -243,6 +252,10 @@ impl Store {
 
     /// Changes what a person lets others see, from now on: how far everybody has read in their rooms is kept there.
     pub async fn update_privacy(&self, id: UserId, privacy: Privacy) -> Result<()> {
+        bounded(self.update_privacy_now(id, privacy)).await
+    }
+
+    async fn update_privacy_now(&self, id: UserId, privacy: Privacy) -> Result<()> {
         let tx = self.write.begin().await.map_err(failure)?;
         locks::rooms_of(&tx, id).await?;
         let change = user::ActiveModel {

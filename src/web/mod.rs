@@ -19,6 +19,7 @@ use crate::{
     ids::UserId,
     listener::{Listener, LocalAddress, Socket, openable},
     records::User,
+    version::FINGERPRINT,
 };
 
 mod acceptor;
@@ -94,6 +95,18 @@ pub struct Site {
     has_unix_socket: bool,
 }
 
+impl Site {
+    /// Of which build and which past the pages are that are made now.
+    fn version(&self) -> String {
+        format!("{FINGERPRINT}.{}", self.app.chat.version())
+    }
+
+    /// Whether a page of this version was made by this build.
+    fn is_of_this_build(&self, version: &str) -> bool {
+        version.split('.').next() == Some(FINGERPRINT)
+    }
+}
+
 /// People by their session, remembered for a moment.
 #[derive(Debug)]
 struct SignedIn(Cache<Id, (Arc<User>, tokio::time::Instant)>);
@@ -112,6 +125,11 @@ impl SignedIn {
 
     fn remove(&self, id: &Id) {
         self.0.remove(id);
+    }
+
+    /// Forgets everybody.
+    fn clear(&self) {
+        self.0.clear();
     }
 
     /// Forgets somebody in all of their browsers: what holds for them has changed.
@@ -251,6 +269,7 @@ impl Server {
     pub async fn run(self, stop: CancellationToken) -> io::Result<()> {
         let Self { site, listener, .. } = self;
         site.app.tasks.spawn(forget_quiet(site.clone()));
+        site.app.tasks.spawn(forget_past(site.clone()));
         site.app.tasks.spawn(prepare(site.clone()));
         site.app.tasks.spawn(admin::keep_samples(site.clone()));
         site.app.tasks.spawn(admin::answer_neighbours(site.clone()));
@@ -299,6 +318,19 @@ fn endpoint(site: &Arc<Site>) -> impl Endpoint<Output = Response> + 'static {
 async fn prepare(site: Arc<Site>) {
     if let Err(err) = site.app.chat.prepare().await {
         tracing::warn!(error = %err, "sign-in could not be prepared");
+    }
+}
+
+/// Forgets who is signed in whenever the database has got another past. Ends when the server stops.
+async fn forget_past(site: Arc<Site>) {
+    let (chat, stopping) = (&site.app.chat, &site.app.stopping);
+    let mut known = chat.version();
+    while let Some(version) = stopping
+        .run_until_cancelled(chat.next_version(&known))
+        .await
+    {
+        known = version;
+        site.signed_in.clear();
     }
 }
 

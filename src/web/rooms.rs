@@ -152,7 +152,7 @@ pub async fn room_page(
     composer: ComposerView,
 ) -> Result<Response, Problem> {
     let Member { user, room } = member;
-    let chat = &site.app.chat;
+    let (chat, version) = (&site.app.chat, site.version());
     let eyes = Eyes {
         floors: chat.floors(room).await?,
         ..eyes(site, user, look)
@@ -208,7 +208,9 @@ pub async fn room_page(
             site.templates.render("rooms/_conversation.html", model),
         ));
     }
-    let lobby = lobby_view(site, user, look, Some(room.id)).await?;
+    let lobby = lobby_view(site, user, look, Some(room.id))
+        .await?
+        .of(version);
     let page = Page::of(
         site,
         user.user(),
@@ -286,8 +288,9 @@ pub async fn lobby_view(
     look: &Look,
     open: Option<RoomId>,
 ) -> Result<LobbyView, Error> {
+    let version = site.version();
     let lobby = site.app.chat.lobby(user.id(), UnixMillis(0)).await?;
-    Ok(LobbyView::new(&lobby, open, eyes(site, user, look)))
+    Ok(LobbyView::new(&lobby, open, eyes(site, user, look)).of(version))
 }
 
 async fn total(site: &Site, user: &CurrentUser) -> Result<i64, Error> {

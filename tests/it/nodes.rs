@@ -8,7 +8,6 @@ use futures_util::future::join_all;
 use sea_orm::{ConnectionTrait, Statement};
 use tempfile::TempDir;
 use tertulia::app::App;
-use tertulia::clock::UnixMillis;
 use tertulia::config::DatabaseUrl;
 use tertulia::domain::accounts::Admission;
 use tertulia::domain::body::MessageBody;
@@ -251,7 +250,7 @@ async fn of_the_first_accounts_at_two_nodes_at_once_one_is_the_administrators() 
         let users = names.iter().enumerate().map(|(n, name)| {
             // The last two want the same name.
             let folded = if n == 7 { &names[6] } else { name };
-            stores[n % 2].insert_user((name, folded), "", &Admission::FREE, UnixMillis(1))
+            stores[n % 2].insert_user((name, folded), "", &Admission::FREE)
         });
         let users = join_all(users).await;
         let taken = users

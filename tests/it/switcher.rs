@@ -87,8 +87,8 @@ async fn ways_lead_up_and_down_the_lobby_and_to_what_is_unread() {
     assert_eq!(goes(&ben, "previous", None).await, None);
 
     assert_eq!(goes(&ben, "next-unread", Some(chat)).await, None);
-    ada.posts(middle, "news").await;
     ada.posts(last, "news").await;
+    ada.posts(middle, "news").await;
     assert_eq!(goes(&ben, "next-unread", Some(chat)).await, path(middle));
     assert_eq!(
         goes(&ben, "next-unread", Some(last)).await,

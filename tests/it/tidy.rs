@@ -290,7 +290,7 @@ fn size(name: &str) -> (usize, usize) {
 fn our_script_stays_small() {
     let (lines, bytes) = size("tertulia.js");
     assert!((100..=300).contains(&lines), "{lines} lines of script");
-    assert!(bytes <= 4096, "{bytes} bytes of script, compressed");
+    assert!(bytes <= 4352, "{bytes} bytes of script, compressed");
     let (lines, _) = size("sw.js");
     assert!(
         (10..=80).contains(&lines),

@@ -117,7 +117,7 @@ impl Elsewhere {
 
 impl Presence {
     /// Takes what another node says of itself.
-    pub(in crate::domain) fn hear(&self, redis: &Redis, from: NodeId, word: &NodeWord) {
+    pub(in crate::domain) fn hear(&self, redis: Option<&Redis>, from: NodeId, word: &NodeWord) {
         let mut here = self.lock();
         let Here { elsewhere, .. } = &mut *here;
         let moved = match word {
@@ -128,7 +128,9 @@ impl Presence {
                 return;
             }
             NodeWord::Hello => {
-                redis.tell(NodeWord::Here(here.shown().take(MOST_TOLD).collect()));
+                if let Some(redis) = redis {
+                    redis.tell(NodeWord::Here(here.shown().take(MOST_TOLD).collect()));
+                }
                 return;
             }
             _ => return,
@@ -160,39 +162,45 @@ impl Chat {
     pub(super) async fn tell_nodes(&self, told: &mut Option<(Instant, bool)>) {
         self.presence.forget_silent();
         let moved = self.presence.take_moved();
-        let Some(redis) = self.bus.redis() else {
+        if !self.store.is_shared() {
             return;
-        };
-        for moved in moved.chunks(TOLD) {
-            redis.tell(NodeWord::Moved(moved.into()));
         }
-        let is_up = redis.is_up();
+        let redis = self.bus.redis();
+        if let Some(redis) = redis {
+            for moved in moved.chunks(TOLD) {
+                redis.tell(NodeWord::Moved(moved.into()));
+            }
+        }
+        let is_up = redis.is_some_and(Redis::is_up);
         let was_up = told.is_some_and(|(_, was_up)| was_up);
         if told.is_some_and(|(at, _)| at.elapsed() < PACE && was_up == is_up) {
             return;
         }
         *told = Some((Instant::now(), is_up));
-        if !is_up {
-            self.look_who_is_elsewhere(redis).await;
+        let Some(redis) = redis.filter(|_| is_up) else {
+            self.look_who_is_elsewhere().await;
             return;
-        }
+        };
         if !was_up {
             self.presence
-                .hear(redis, NodeId(DATABASE.into()), &NodeWord::Leaving);
+                .hear(None, NodeId(DATABASE.into()), &NodeWord::Leaving);
             redis.tell(NodeWord::Hello);
         }
         redis.tell(NodeWord::Here(self.presence.shown()));
     }
 
     /// Says and asks through the database what nodes cannot tell each other.
-    async fn look_who_is_elsewhere(&self, redis: &Redis) {
+    async fn look_who_is_elsewhere(&self) {
         self.store_everybody().await;
-        let since = self.clock.now().minus(PACE + PACE / 2);
-        match self.store.find_seen_since(since, EXPECTED).await {
+        let seen = async {
+            let since = self.store.now().await?.minus(PACE + PACE / 2);
+            self.store.find_seen_since(since, EXPECTED).await
+        };
+        match seen.await {
             Ok(seen) => {
                 let people: Arc<[UserId]> = seen.into_iter().map(|(user, _)| user).collect();
                 self.presence
-                    .hear(redis, NodeId(DATABASE.into()), &NodeWord::Here(people));
+                    .hear(None, NodeId(DATABASE.into()), &NodeWord::Here(people));
             }
             Err(err) => tracing::debug!(error = %err, "who is on other nodes is not known"),
         }

@@ -1,7 +1,7 @@
 //! The way between processes over Redis.
 //!
 //! Nothing waits for it: what is published goes to this process's own hub first, then into a bounded queue. Redis only
-//! makes other nodes hear of it sooner; what it loses they find in the database (`domain::nodes`). Whether it works is
+//! makes other nodes hear of it sooner; what it loses they find in the database (`domain::reconcile`). Whether it works is
 //! judged by the one thing that counts: a node's own beat comes back to it. It knows no rules and no SQL.
 
 use std::{

@@ -19,13 +19,15 @@ use crate::{
     clock::UnixMillis,
     error::Error,
     ids::RoomId,
-    store::{Cause, Store, failure, is_refused, postgres::TIMELINE, statement},
+    store::{Cause, Store, failure, is_refused, postgres::TIMELINE, stamp::on_server, statement},
 };
 
 /// How often a batch is tried in which other nodes get in the way.
 const ATTEMPTS: u32 = 8;
 /// How long all attempts may take together on a server; callers wait for 10 s.
 const WHOLE: Duration = Duration::from_secs(6);
+/// How long everything but the commit may take on a disk that hardly answers.
+const ALONE: Duration = Duration::from_secs(15);
 /// How long a server may take to commit.
 const COMMIT: Duration = Duration::from_secs(3);
 
@@ -51,15 +53,10 @@ pub(super) struct Transaction {
 }
 
 /// Commits `writes`, or finds out why not, and notes what that says of the database.
-pub(super) async fn commit(
-    store: &Store,
-    now: UnixMillis,
-    known: &floors::Known,
-    writes: &[Write],
-) -> Outcome {
+pub(super) async fn commit(store: &Store, known: &floors::Known, writes: &[Write]) -> Outcome {
     let (outcome, cause) = match store.is_shared() {
-        true => commit_on_server(store, now, known, writes).await,
-        false => commit_to_file(store, now, known, writes).await,
+        true => commit_on_server(store, known, writes).await,
+        false => commit_to_file(store, known, writes).await,
     };
     match (&outcome, cause) {
         (Outcome::Committed(_), _) => store.health.wrote(),
@@ -72,29 +69,20 @@ pub(super) async fn commit(
 /// What became of a batch, and what a failure says of the database.
 type Judged = (Outcome, Option<Cause>);
 
-async fn commit_to_file(
-    store: &Store,
-    now: UnixMillis,
-    known: &floors::Known,
-    writes: &[Write],
-) -> Judged {
-    match attempt(store, now, known, writes).await {
-        Ok((tx, done, _)) => match tx.commit().await {
+async fn commit_to_file(store: &Store, known: &floors::Known, writes: &[Write]) -> Judged {
+    match timeout(ALONE, attempt(store, known, writes)).await {
+        Ok(Ok((tx, done, _))) => match tx.commit().await {
             Ok(()) => (Outcome::Committed(done), None),
             Err(err) => not_committed(err),
         },
-        Err(Setback::Failed(err, cause)) => (Outcome::Nothing(err), cause),
-        Err(Setback::Rival(words)) => (Outcome::Nothing(Error::Internal(words)), None),
+        Ok(Err(Setback::Failed(err, cause))) => (Outcome::Nothing(err), cause),
+        Ok(Err(Setback::Rival(words))) => (Outcome::Nothing(Error::Internal(words)), None),
+        Err(_) => unanswered(),
     }
 }
 
-async fn commit_on_server(
-    store: &Store,
-    now: UnixMillis,
-    known: &floors::Known,
-    writes: &[Write],
-) -> Judged {
-    match timeout(WHOLE, attempts(store, now, known, writes)).await {
+async fn commit_on_server(store: &Store, known: &floors::Known, writes: &[Write]) -> Judged {
+    match timeout(WHOLE, attempts(store, known, writes)).await {
         Ok(Ok((tx, done, transaction))) => match timeout(COMMIT, tx.commit()).await {
             Ok(Ok(())) => (Outcome::Committed(done), None),
             Ok(Err(err)) if is_refused(&err) => not_committed(err),
@@ -102,11 +90,13 @@ async fn commit_on_server(
             Err(_) => (Outcome::Doubtful(done, transaction), Some(Cause::NoAnswer)),
         },
         Ok(Err((err, cause))) => (Outcome::Nothing(err), cause),
-        Err(_) => {
-            let err = Error::Unavailable("the database does not answer".into());
-            (Outcome::Nothing(err), Some(Cause::NoAnswer))
-        }
+        Err(_) => unanswered(),
     }
+}
+
+fn unanswered() -> Judged {
+    let err = Error::Unavailable("the database does not answer".into());
+    (Outcome::Nothing(err), Some(Cause::NoAnswer))
 }
 
 fn not_committed(err: DbErr) -> Judged {
@@ -119,13 +109,12 @@ type Prepared = (DatabaseTransaction, Done, Option<Transaction>);
 
 async fn attempts(
     store: &Store,
-    now: UnixMillis,
     known: &floors::Known,
     writes: &[Write],
 ) -> Result<Prepared, (Error, Option<Cause>)> {
     let mut last = String::new();
     for _ in 0..ATTEMPTS {
-        match attempt(store, now, known, writes).await {
+        match attempt(store, known, writes).await {
             Ok(prepared) => return Ok(prepared),
             Err(Setback::Failed(err, cause)) => return Err((err, cause)),
             Err(Setback::Rival(words)) => {
@@ -137,16 +126,16 @@ async fn attempts(
     Err((Error::Unavailable(last), None))
 }
 
-async fn attempt(
-    store: &Store,
-    now: UnixMillis,
-    known: &floors::Known,
-    writes: &[Write],
-) -> Attempt<Prepared> {
+async fn attempt(store: &Store, known: &floors::Known, writes: &[Write]) -> Attempt<Prepared> {
     let tx = store.write.begin_plain().await?;
-    let transaction = match store.is_shared() {
-        true => lock_rooms(&tx, store.has_timelines(), writes).await?,
+    let locked = match store.is_shared() {
+        true => lock_rooms(store, &tx, writes).await?,
         false => None,
+    };
+    // On SQLite nobody else can commit before this does.
+    let (now, transaction) = match locked {
+        Some((now, transaction)) => (now, Some(transaction)),
+        None => (store.stamp(&tx).await?, None),
     };
     let done = carry_out(&tx, now, known, writes).await?;
     Ok((tx, done, transaction))
@@ -156,32 +145,41 @@ async fn attempt(
 struct LockedRow {
     transaction_id: i64,
     timeline: Option<String>,
+    at: i64,
 }
 
-/// Locks every room that the writes concern; returns how the transaction is found again. Because rows are locked it
+/// Locks every room that the writes concern; returns its stamp, and how the transaction is found again. Because rows are locked it
 /// writes to the server's log, also when nothing else is stored, so that its commit waits for a synchronous standby: a
 /// message that is already there is acknowledged again only when it is there, too.
 async fn lock_rooms(
+    store: &Store,
     tx: &DatabaseTransaction,
-    has_timelines: bool,
     writes: &[Write],
-) -> Attempt<Option<Transaction>> {
+) -> Attempt<Option<(UnixMillis, Transaction)>> {
     let rooms: BTreeSet<RoomId> = writes.iter().flat_map(rooms).collect();
     let rooms: Vec<_> = rooms.iter().map(RoomId::to_string).collect();
     let rooms = rooms.join(",");
-    let timeline = if has_timelines { TIMELINE } else { "NULL" };
+    let timeline = if store.has_timelines() {
+        TIMELINE
+    } else {
+        "NULL"
+    };
+    let stamp = on_server();
     // A list in one text, so that batches of all sizes share one prepared statement.
     let sql = format!(
-        "SELECT txid_current() AS transaction_id, CAST({timeline} AS TEXT) AS timeline FROM rooms \
-        WHERE id = ANY (CAST(string_to_array($1, ',') AS BIGINT[])) ORDER BY id FOR UPDATE"
+        "SELECT txid_current() AS transaction_id, CAST({timeline} AS TEXT) AS timeline, {stamp} AS at FROM rooms \
+        WHERE id = ANY (CAST(string_to_array($2, ',') AS BIGINT[])) ORDER BY id FOR UPDATE"
     );
-    let wanted = statement(tx, &sql, [rooms.as_str().into()]);
+    let wanted = statement(tx, &sql, [store.stamps.fixed(), rooms.as_str().into()]);
     let locked = LockedRow::find_by_statement(wanted).all(tx).await?;
-    let first = locked.into_iter().next();
-    Ok(first.map(|row| Transaction {
-        id: row.transaction_id,
-        timeline: row.timeline,
-        rooms,
+    let last = locked.into_iter().max_by_key(|row| row.at);
+    Ok(last.map(|row| {
+        let transaction = Transaction {
+            id: row.transaction_id,
+            timeline: row.timeline,
+            rooms,
+        };
+        (UnixMillis(row.at), transaction)
     }))
 }
 

@@ -55,17 +55,17 @@ pub(super) async fn carry_out(
             },
             Plan::Post(new, digest) => {
                 let end = ends.get_mut(&new.room.id).ok_or(Error::NotFound)?;
-                let message = numbered(end, new, !silent.contains(&new.author.id), now);
+                let message = numbered(end, new, !silent.contains(&new.author.id));
                 Ok(gathered.post(new, message, digest))
             }
             Plan::Edit(room, message, body) => {
                 let end = ends.get_mut(&room.id).ok_or(Error::NotFound)?;
-                let message = rewrite(tx, end, message, Some(body.to_owned()), now).await?;
+                let message = rewrite(tx, end, message, Some(body.to_owned())).await?;
                 Ok(gathered.message(room.clone(), message, Change::Edited))
             }
             Plan::Delete(room, message) => {
                 let end = ends.get_mut(&room.id).ok_or(Error::NotFound)?;
-                let message = rewrite(tx, end, message, None, now).await?;
+                let message = rewrite(tx, end, message, None).await?;
                 Ok(gathered.message(room.clone(), message, Change::Deleted))
             }
             Plan::Read(room, user, seq) => {
@@ -138,10 +138,9 @@ async fn rewrite(
     end: &mut End,
     message: Message,
     body: Option<String>,
-    now: UnixMillis,
 ) -> Attempt<Message> {
     end.rev += 1;
-    let edited = body.is_some().then_some(now);
+    let edited = body.is_some().then_some(end.at);
     let mut row = message::ActiveModel {
         room_id: Set(message.room.0),
         seq: Set(message.seq.0),
@@ -151,7 +150,7 @@ async fn rewrite(
         ..Default::default()
     };
     if body.is_none() {
-        (row.deleted, row.digest) = (Set(Some(now.0)), Set(String::new()));
+        (row.deleted, row.digest) = (Set(Some(end.at.0)), Set(String::new()));
     }
     message::Entity::update(row).exec(tx).await?;
     Ok(Message {

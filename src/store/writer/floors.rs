@@ -69,7 +69,7 @@ pub(super) async fn keep_floor(
     floors: Floors,
     now: UnixMillis,
 ) -> Attempt<()> {
-    let sql = "UPDATE rooms SET changed = $2, read_floor = $3 WHERE id = $1";
+    let sql = "UPDATE rooms SET changed = CASE WHEN changed < $2 THEN $2 ELSE changed END, read_floor = $3 WHERE id = $1";
     let values = [room.0.into(), now.0.into(), floors.read.0.into()];
     tx.execute_raw(statement(tx, sql, values)).await?;
     Ok(())

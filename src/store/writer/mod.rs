@@ -4,7 +4,14 @@
 //! after its own commit. What was committed is handed to `on_commit` in commit order, before anyone is answered:
 //! that is how news leaves in the order of the rooms. Knows nothing of who is told.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use tokio::{
     sync::{mpsc, oneshot},
@@ -15,7 +22,6 @@ use tokio_util::sync::CancellationToken;
 
 use super::Store;
 use crate::{
-    clock::Clock,
     error::{Error, Result},
     ids::{RoomId, Seq, UserId},
     records::{Floors, Message, Newest, Person, Room},
@@ -169,6 +175,8 @@ pub type OnCommit = Box<dyn Fn(Vec<Committed>) + Send + Sync>;
 pub struct Writer {
     queue: mpsc::Sender<Job>,
     closing: CancellationToken,
+    /// Whether what the task remembers is of another past.
+    is_outdated: Arc<AtomicBool>,
 }
 
 #[derive(Debug)]
@@ -179,12 +187,18 @@ struct Job {
 
 impl Writer {
     /// Starts the task. It ends after [`Writer::close`], when everything accepted is committed.
-    pub fn start(store: Store, clock: Clock, on_commit: OnCommit) -> (Self, JoinHandle<()>) {
+    pub fn start(store: Store, on_commit: OnCommit) -> (Self, JoinHandle<()>) {
         let (queue, waiting) = mpsc::channel(QUEUE);
         let closing = CancellationToken::new();
-        let task = task::Task::new(store, clock, on_commit);
+        let is_outdated = Arc::new(AtomicBool::new(false));
+        let task = task::Task::new(store, on_commit, is_outdated.clone());
         let task = tokio::spawn(task.run(waiting, closing.clone()));
-        (Self { queue, closing }, task)
+        let writer = Self {
+            queue,
+            closing,
+            is_outdated,
+        };
+        (writer, task)
     }
 
     /// Has `write` committed and says what it came to.
@@ -202,6 +216,11 @@ impl Writer {
             Ok(Err(_)) => Err(Error::Unavailable("the writer has stopped".into())),
             Err(_) => Err(Error::Unknown),
         }
+    }
+
+    /// Forgets what was remembered of rooms: the database has another past.
+    pub fn forget(&self) {
+        self.is_outdated.store(true, Ordering::Relaxed);
     }
 
     /// Takes no more writes; what waits is still committed.

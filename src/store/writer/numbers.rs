@@ -25,6 +25,8 @@ use crate::{
 pub(super) struct End {
     pub seq: i64,
     pub rev: i64,
+    /// The stamp of what is written in it by this batch, later than all before it there.
+    pub at: UnixMillis,
     previous: Option<Previous>,
     members: Members,
 }
@@ -33,6 +35,7 @@ pub(super) struct End {
 struct Taken {
     last_seq: i64,
     last_rev: i64,
+    changed: i64,
 }
 
 #[derive(FromQueryResult)]
@@ -66,7 +69,9 @@ pub(super) async fn take_numbers(
     }
     let mut ends = BTreeMap::new();
     for (room, (posts, changes)) in needs {
-        let sql = "UPDATE rooms SET last_seq = last_seq + $1, last_rev = last_rev + $2, changed = $3 WHERE id = $4 RETURNING last_seq, last_rev";
+        let sql = "UPDATE rooms SET last_seq = last_seq + $1, last_rev = last_rev + $2, \
+            changed = CASE WHEN changed < $3 THEN $3 ELSE changed + 1 END \
+            WHERE id = $4 RETURNING last_seq, last_rev, changed";
         let values = [posts.into(), changes.into(), now.0.into(), room.0.into()];
         let taken = Taken::find_by_statement(statement(tx, sql, values))
             .one(tx)
@@ -92,6 +97,7 @@ pub(super) async fn take_numbers(
             End {
                 seq,
                 rev: taken.last_rev - changes,
+                at: UnixMillis(taken.changed),
                 previous,
                 members,
             },
@@ -101,16 +107,11 @@ pub(super) async fn take_numbers(
 }
 
 /// A message at the room's end.
-pub(super) fn numbered(
-    end: &mut End,
-    new: &NewMessage,
-    sends_receipts: bool,
-    now: UnixMillis,
-) -> Message {
+pub(super) fn numbered(end: &mut End, new: &NewMessage, sends_receipts: bool) -> Message {
     (end.seq, end.rev) = (end.seq + 1, end.rev + 1);
     let previous = end.previous.replace(Previous {
         author: new.author.id,
-        created: now,
+        created: end.at,
     });
     let audience = end.members.audience(new.author.id);
     end.members.add(new.author.id, sends_receipts);
@@ -120,7 +121,7 @@ pub(super) fn numbered(
         rev: Rev(end.rev),
         author: new.author.clone(),
         body: Some(new.body.as_str().into()),
-        created: now,
+        created: end.at,
         edited: None,
         previous,
         audience,

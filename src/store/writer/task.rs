@@ -1,6 +1,12 @@
 //! The writer's task: takes what waits, has it committed, tells the news, answers.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use tokio::{sync::mpsc, time::sleep};
 use tokio_util::sync::CancellationToken;
@@ -12,7 +18,7 @@ use super::{
     doubt::{Callers, Doubt, Verdict, tell},
     floors,
 };
-use crate::{clock::Clock, error::Error, store::Store};
+use crate::{error::Error, store::Store};
 
 /// How many writes one transaction takes: enough to make a flush cheap, few enough to answer soon.
 const BATCH: usize = 256;
@@ -22,20 +28,20 @@ const AGAIN: Duration = Duration::from_millis(250);
 /// What the task acts on.
 pub(super) struct Task {
     store: Store,
-    clock: Clock,
     on_commit: OnCommit,
     known: floors::Known,
+    is_outdated: Arc<AtomicBool>,
     doubt: Option<Doubt>,
 }
 
 impl Task {
     /// A task that has nothing to do yet.
-    pub fn new(store: Store, clock: Clock, on_commit: OnCommit) -> Self {
+    pub fn new(store: Store, on_commit: OnCommit, is_outdated: Arc<AtomicBool>) -> Self {
         Self {
             store,
-            clock,
             on_commit,
             known: floors::Known::default(),
+            is_outdated,
             doubt: None,
         }
     }
@@ -70,8 +76,10 @@ impl Task {
             let words = "the database has not answered the last commit";
             return tell(callers, || Err(Error::Unavailable(words.into())));
         }
-        let now = self.clock.now();
-        match attempt::commit(&self.store, now, &self.known, &writes).await {
+        if self.is_outdated.swap(false, Ordering::Relaxed) {
+            self.known = floors::Known::default();
+        }
+        match attempt::commit(&self.store, &self.known, &writes).await {
             Outcome::Committed(done) => self.tell_all(done, callers),
             Outcome::Nothing(err) => {
                 tracing::warn!(error = %err, writes = callers.len(), "nothing of a batch was stored");

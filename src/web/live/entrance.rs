@@ -7,10 +7,9 @@ use poem::Request;
 use serde::Deserialize;
 
 use super::{
-    Reader,
+    Afresh, Reader,
     connections::{Opening, Transport},
     feed::Visit,
-    frames::Tops,
 };
 use crate::{
     clock::UnixMillis,
@@ -23,14 +22,14 @@ use crate::{
     },
 };
 
-/// Which room, how far the page has seen it and the lobby, and which rows stand at the top of its lists.
+/// Which room, how far the page has seen it and the lobby, and of which build and which past it is. Who does not say the
+/// last is taken at their word.
 #[derive(Debug, Default, Deserialize)]
 pub struct Position {
     room: Option<String>,
     rev: Option<String>,
     at: Option<String>,
-    chats: Option<String>,
-    rooms: Option<String>,
+    version: Option<String>,
 }
 
 /// Lets somebody in.
@@ -47,19 +46,38 @@ pub(super) async fn admit(
     if site.app.draining.is_cancelled() {
         return Err(Problem::Stopping);
     }
+    // Before anything is read that it names.
+    let version = site.version();
+    let mut afresh = position
+        .version
+        .as_deref()
+        .filter(|known| *known != version)
+        .map(|known| Afresh {
+            is_other_build: !site.is_of_this_build(known),
+            is_gone: false,
+        });
     let room = match position.room.as_deref() {
         Some(id) => {
             let id = RoomId::parse(id).map_err(|_| Error::NotFound)?;
-            Some(site.app.chat.room_for(user.id(), id).await?)
+            match (site.app.chat.room_for(user.id(), id).await, &mut afresh) {
+                (Err(Error::NotFound), Some(afresh)) => {
+                    afresh.is_gone = true;
+                    None
+                }
+                (room, _) => Some(room?),
+            }
         }
         None => None,
     };
     let rev = Rev(number(position.rev.as_deref())?);
     let resumed = room.as_ref().and_then(|room| last_seen(req, room.id));
-    // A page that does not say when it was made gets no lobby lines but those that change from now on.
+    // Who does not say what they know of the lobby gets what changed in it a moment ago.
     let now = site.app.clock.now();
     let at = position.at.as_deref();
-    let at = at.map_or(Ok(now.0), |at| number(Some(at)))?;
+    let at = match at {
+        Some(at) => UnixMillis(number(Some(at))?),
+        None => site.app.chat.lobby_cursor().await?,
+    };
     site.limits.connect(user.id()).await?;
     let opening = Opening {
         person: user.person().clone(),
@@ -74,15 +92,10 @@ pub(super) async fn admit(
         retry_after: Duration::from_secs(30),
     })?;
     let (who, rev) = ((user.user(), user.session()), resumed.unwrap_or(rev));
-    let top = |id: Option<&str>| id.and_then(|id| RoomId::parse(id).ok());
-    let tops = Tops {
-        chats: top(position.chats.as_deref()),
-        rooms: top(position.rooms.as_deref()),
-    };
-    let reader = Reader::new(site.clone(), who, look.zone, room, rev).topped(tops);
+    let reader = Reader::new(site.clone(), who, look.zone, room, rev).of(version, afresh);
     Ok(Visit {
         reader,
-        at: UnixMillis(at),
+        at,
         connection,
     })
 }

@@ -11,7 +11,7 @@ use crate::{
     clock::UnixMillis,
     error::Error,
     ids::{Rev, RoomId},
-    realtime::{Subscription, Wake},
+    realtime::{Event, Subscription, Wake},
 };
 
 /// How often every page gets a beat: one that has heard nothing for two of them drops its connection.
@@ -39,8 +39,10 @@ pub(super) struct Feed {
     subscription: Subscription,
     asked: Asked,
     next_beat: Instant,
-    /// When it ends because the server stops.
+    /// When it ends because the server stops, or because the database has another past.
     leaves: Option<Instant>,
+    /// What comes now is of another past than the page.
+    is_over: bool,
 }
 
 /// What goes out.
@@ -133,6 +135,7 @@ impl Feed {
             asked: Asked::default(),
             next_beat,
             leaves: None,
+            is_over: false,
         };
         Ok((feed, frames))
     }
@@ -171,6 +174,13 @@ impl Feed {
             Due::News(Wake::News(waiting)) => {
                 frames.reserve(waiting.len() + 2);
                 for news in waiting {
+                    if matches!(news.event, Event::PastChanged) {
+                        self.leave(now);
+                        self.is_over = true;
+                    }
+                    if self.is_over {
+                        return Ok(Vec::new());
+                    }
                     if self.reader.is_signed_out_by(&news).await? {
                         // It may have ended on another node.
                         let signed_in = &self.reader.site.signed_in;
@@ -184,15 +194,20 @@ impl Feed {
                     }
                 }
             }
-            Due::Draining => {
-                let spread = self.reader.site.connections.spread();
-                self.leaves = Some(now + spread.mul_f64(rand::random()));
-            }
+            Due::Draining => self.leave(now),
             Due::Time if self.leaves.is_some_and(|at| at <= now) => return Err(End::Restart),
             Due::Time => {}
         }
-        self.take_timely(now, &mut frames).await?;
+        if !self.is_over {
+            self.take_timely(now, &mut frames).await?;
+        }
         Ok(frames)
+    }
+
+    /// It is to end soon, not together with all others.
+    fn leave(&mut self, now: Instant) {
+        let spread = self.reader.site.connections.spread();
+        self.leaves = Some(now + spread.mul_f64(rand::random()));
     }
 
     /// The browser has received everything before the question with this number.
@@ -210,6 +225,9 @@ impl Feed {
 
     /// When to wake for the lobby frame, the question, the beat or the end.
     fn next_time(&self) -> Instant {
+        if let Some(leaves) = self.leaves.filter(|_| self.is_over) {
+            return leaves;
+        }
         let ask = self.asked.due().filter(|_| self.reader.awaits_receipt());
         let ride = |due: Option<Instant>| due.map(|due| due + RIDE);
         let times = [ride(self.reader.lobby_due()), ride(ask), self.leaves];

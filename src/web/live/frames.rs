@@ -1,6 +1,6 @@
 //! What the templates of the live channel show. It does not know when a frame is due, nor for whom.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use serde::Serialize;
 
@@ -8,7 +8,7 @@ use crate::{
     clock::UnixMillis,
     ids::{Rev, RoomId, Seq, UserId},
     web::{
-        views::{HistoryView, RowView, SeenView},
+        views::{HistoryView, LobbyView, RowView, SeenView},
         zone::Zone,
     },
 };
@@ -21,6 +21,20 @@ pub(super) const BEAT: &str = r#"<span id="beat" hidden hx-swap-oob="true"></spa
 pub(super) struct Resync {
     pub(super) history: HistoryView,
     pub(super) rev: Rev,
+    /// Whether what the page shows is of another past, so that no place in it is worth keeping.
+    pub(super) other: bool,
+}
+
+/// `live/_afresh.html`: the whole lobby, for a page of another past or another build.
+#[derive(Serialize)]
+pub(super) struct AfreshFrame {
+    pub(super) lobby: LobbyView,
+    /// What the open room is called.
+    pub(super) room: Option<String>,
+    /// Whether the room that the page shows is not there.
+    pub(super) gone: bool,
+    /// Whether this build's pages are made otherwise than this page was.
+    pub(super) newer: bool,
 }
 
 /// `live/_floors.html`: how far everybody in the open room has come.
@@ -37,7 +51,7 @@ pub(super) struct LobbyFrame {
     pub(super) ticks: Vec<PreviewTicks>,
     pub(super) typing: Vec<TypingWords>,
     pub(super) at: UnixMillis,
-    pub(super) tops: Tops,
+    pub(super) version: Arc<str>,
     pub(super) title: String,
     /// Whether the icon bears a dot, if that is news.
     pub(super) dot: Option<bool>,
@@ -47,23 +61,24 @@ pub(super) struct LobbyFrame {
     pub(super) below: Option<i64>,
 }
 
-/// `live/_line.html`: one line of a list of the lobby.
+/// `live/_line.html`: one line of a list of the lobby. The page puts it where it belongs, if it does not stand there.
 #[derive(Serialize)]
 pub(super) struct Line {
     pub(super) list: &'static str,
     pub(super) row: RowView,
-    pub(super) place: Place,
+    /// Whether the page may not have it yet.
+    pub(super) new: bool,
     /// Whether a page that nobody looks at is to say it aloud.
     pub(super) notify: bool,
 }
 
 impl Line {
     /// A line that is shown and nothing more.
-    pub(super) fn new(list: &'static str, row: RowView, place: Place) -> Self {
+    pub(super) fn new(list: &'static str, row: RowView, new: bool) -> Self {
         Self {
             list,
             row,
-            place,
+            new,
             notify: false,
         }
     }
@@ -73,35 +88,6 @@ impl Line {
         self.notify = is_news && self.row.is_to_be_heard();
         self
     }
-}
-
-/// The rooms at the top of a page's lists: what stands there already is not moved.
-#[derive(Debug, Clone, Copy, Default, Serialize)]
-pub(super) struct Tops {
-    pub(super) chats: Option<RoomId>,
-    pub(super) rooms: Option<RoomId>,
-}
-
-impl Tops {
-    /// Notes the room at the top of a list; gives back the one before.
-    pub(super) fn set(&mut self, list: &str, room: RoomId) -> Option<RoomId> {
-        match list {
-            "chats" => self.chats.replace(room),
-            _ => self.rooms.replace(room),
-        }
-    }
-}
-
-/// Where a line stands in its list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum Place {
-    /// Where it is.
-    Stay,
-    /// At the top; the page has it already.
-    Top,
-    /// At the top; the page may not have it yet.
-    New,
 }
 
 /// How many messages of a room are unread.

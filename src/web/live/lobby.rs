@@ -11,18 +11,21 @@ use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use super::{
-    Reader,
-    frames::{Count, Line, LobbyFrame, Place, PreviewTicks, TypingWords},
+    Afresh, Reader,
+    frames::{AfreshFrame, Count, Line, LobbyFrame, PreviewTicks, TypingWords},
 };
 use crate::{
     clock::UnixMillis,
-    domain::{receipts::Position, rooms::LobbyRoom},
+    domain::{
+        receipts::Position,
+        rooms::{LobbyRoom, cursor_behind},
+    },
     ids::{RoomId, Seq},
     realtime::{Event, News},
-    records::{Floors, Message, Room, RoomKind},
+    records::{Floors, Room, RoomKind},
     web::{
         page,
-        views::{RoomView, RowView},
+        views::{LobbyView, RoomView, RowView},
     },
 };
 
@@ -72,7 +75,6 @@ impl Reader {
         let mut frame = floors.map_or_else(String::new, |floors| floors.as_str().into());
         frame += &self.take_new_lines();
         let (counts, lines) = self.take_stale();
-        // The newest comes last, to the top.
         for news in lines {
             frame += &self.line(&news);
         }
@@ -101,37 +103,36 @@ impl Reader {
                 None => counts.push(self.count(id)),
             }
         }
-        let created = |news: &Arc<News>| news.event.message().map(|(_, last, _)| last.created);
+        let created = |news: &Arc<News>| {
+            let message = news.event.message();
+            message.map(|(room, last, _)| (last.created, room.id))
+        };
         lines.sort_by_key(created);
         (counts, lines)
     }
 
     /// The lines of new rooms and people.
     fn take_new_lines(&mut self) -> String {
-        let now = self.site.app.clock.now();
         let (rooms, people) = (
             std::mem::take(&mut self.stale_rooms),
             std::mem::take(&mut self.people),
         );
-        if let Some(newest) = rooms.last() {
-            self.tops.rooms = Some(newest.id);
-        }
-        let rooms = rooms.into_iter().map(|room| {
+        let rooms = rooms.into_iter().map(|(room, created)| {
             let listed = LobbyRoom {
                 room,
                 last_seq: Seq(0),
                 seen_seq: Seq(0),
                 muted_until: UnixMillis(0),
-                changed: now,
+                changed: created,
                 last: None,
                 floors: Floors::default(),
             };
-            Line::new("rooms", self.row(&listed), Place::New)
+            Line::new("rooms", self.row(&listed), true)
         });
         let people = people.iter().filter_map(|event| match event {
             Event::PersonJoined { person, joined } => {
                 let row = RowView::person(person, *joined, self.eyes());
-                Some(Line::new("people", row, Place::New))
+                Some(Line::new("people", row, true))
             }
             _ => None,
         });
@@ -151,11 +152,11 @@ impl Reader {
         );
         let mine = message.author.id == self.user;
         let peer = room.peer(self.user).map(|peer| peer.id);
-        let place = self.place(room, message);
+        let is_new = self.unlisted.remove(&room.id);
         let mut key = DefaultHasher::new();
         (self.zone.key(), mine, peer, position.unread()).hash(&mut key);
         (position.is_muted(self.site.app.clock.now()), &typing, ticks).hash(&mut key);
-        place.hash(&mut key);
+        is_new.hash(&mut key);
         peer.map(|peer| self.eyes().is_online(peer)).hash(&mut key);
         mine.then(|| self.site.app.chat.sees_reads(self.privacy))
             .hash(&mut key);
@@ -172,26 +173,9 @@ impl Reader {
             };
             let row = self.row(&listed).with(typing, ticks);
             let is_post = matches!(news.event, Event::MessagePosted { .. });
-            let line = Line::new(list, row, place).aloud(is_post);
+            let line = Line::new(list, row, is_new).aloud(is_post);
             self.lines([line].into_iter()).into()
         })
-    }
-
-    /// Where the line of a room stands now that this is its newest message: at the top, unless it has been there since,
-    /// or this is a new state of a message by which it already had its place.
-    fn place(&mut self, room: &Room, message: &Message) -> Place {
-        if message.created < self.newest {
-            return Place::Stay;
-        }
-        self.newest = message.created;
-        if self.tops.set(list(room), room.id) == Some(room.id) {
-            return Place::Stay;
-        }
-        // A chat of two shows when it has its first message.
-        match message.seq {
-            Seq(1) => Place::New,
-            _ => Place::Top,
-        }
     }
 
     /// A line for everyone: each page knows by itself which room it shows.
@@ -199,28 +183,32 @@ impl Reader {
         RowView::room(listed, None, self.eyes())
     }
 
-    /// A frame of lines alone, as they stand in the lobby. Those that changed at or after `since` go to the top of their
-    /// lists; of those that did so after `told`, the page says aloud what nobody has seen.
+    /// A frame of lines alone. To a page that knew the lobby up to `told` they may be new; of what came later, it says
+    /// aloud what nobody has seen.
     pub(super) fn lobby_frame(
         &mut self,
-        mut rows: Vec<(&'static str, RowView)>,
-        since: UnixMillis,
-        told: UnixMillis,
+        rows: Vec<(&'static str, RowView)>,
+        told: Option<UnixMillis>,
     ) -> Utf8Bytes {
-        rows.sort_by_key(|(_, row)| row.sort);
-        let lines: Vec<_> = rows
-            .into_iter()
-            .map(|(list, row)| {
-                let place = match (row.sort >= since.0, row.id) {
-                    (true, Some(id)) if self.tops.set(list, id) == Some(id) => Place::Stay,
-                    (true, _) => Place::New,
-                    (false, _) => Place::Stay,
-                };
-                let is_news = row.sort > told.0;
-                Line::new(list, row, place).aloud(is_news)
-            })
-            .collect();
-        let mut frame = self.lines(lines.into_iter());
+        let lines = rows.into_iter().map(|(list, row)| {
+            let is_news = told.is_some_and(|told| row.sort > told.0);
+            Line::new(list, row, told.is_some()).aloud(is_news)
+        });
+        let mut frame = self.lines(lines);
+        frame += &self.lobby_end(Vec::new(), Vec::new(), Vec::new());
+        frame.into()
+    }
+
+    /// The whole lobby, for a page that knows another past or was made by another build.
+    pub(super) fn afresh_frame(&mut self, lobby: LobbyView, afresh: Afresh) -> Utf8Bytes {
+        let room = self.room.as_ref();
+        let frame = AfreshFrame {
+            lobby,
+            room: room.map(|room| RoomView::new(room, self.user).name),
+            gone: afresh.is_gone,
+            newer: afresh.is_other_build,
+        };
+        let mut frame = self.site.templates.render("live/_afresh.html", frame);
         frame += &self.lobby_end(Vec::new(), Vec::new(), Vec::new());
         frame.into()
     }
@@ -261,8 +249,8 @@ impl Reader {
             counts,
             ticks,
             typing,
-            at: now,
-            tops: self.tops,
+            at: cursor_behind(self.newest),
+            version: self.version.clone(),
             title: page::title(total, name.as_deref()),
             dot: Some(total > 0).filter(|dot| told.0.is_none_or(|total| (total > 0) != *dot)),
             badge: Some(total).filter(|_| told.0 != self.told.0),

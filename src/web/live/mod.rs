@@ -4,7 +4,11 @@
 //! readers of that variant. So is a lobby line for all who see the same there; a reader gets lobby frames at most four
 //! times a second.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use jiff::civil::Date;
 use tokio::time::Instant;
@@ -19,7 +23,10 @@ use super::{
 use crate::{
     clock::UnixMillis,
     config::Switch,
-    domain::{accounts::Sessions, presence::Attendance, receipts::Position, typing::Typist},
+    domain::{
+        accounts::Sessions, messages::OTHER_PAST, presence::Attendance, receipts::Position,
+        rooms::BEHIND, typing::Typist,
+    },
     error::{Error, Result},
     ids::{Rev, RoomId, Seq, UserId},
     realtime::{Event, News, Subscription, Topic},
@@ -46,13 +53,19 @@ pub use connections::{Connections, Transport};
 pub use survey::{Line, Survey};
 pub use totals::{SAMPLE, SAMPLES, Totals};
 
-use frames::{DayName, DaysFrame, Tops};
+use frames::{DayName, DaysFrame};
 use lobby::LOBBY_PACE;
 use notes::Stale;
 use typing::Typing;
 
-/// How much older than the page's own time a change may be and still be sent again: two machines' clocks may differ.
-const CLOCKS_DIFFER: Duration = Duration::from_secs(10);
+/// What a page shows that was made by another build, or knows another past than the database has now.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::web::live) struct Afresh {
+    /// The build is another.
+    pub is_other_build: bool,
+    /// The room that it shows is not there, or not for its reader.
+    pub is_gone: bool,
+}
 
 /// One open page: who looks, by which calendar, at which room, and how far they have seen it.
 #[derive(Debug)]
@@ -71,15 +84,20 @@ pub struct Reader {
     /// Where each room ends and how far it is read, in the order of their ids.
     positions: Vec<Position>,
     stale: Stale,
-    stale_rooms: Vec<Arc<Room>>,
+    stale_rooms: Vec<(Arc<Room>, UnixMillis)>,
+    /// Rooms that the page may not list yet.
+    unlisted: BTreeSet<RoomId>,
     people: Vec<Event>,
     next_lobby: Instant,
     lobby_pace: Duration,
     /// Rooms in which the ticks of the reader's own newest message changed.
     stale_ticks: BTreeMap<RoomId, Ticks>,
     typing: Typing,
-    /// The rooms at the top of the page's lists, and how new the newest message is that moved one there.
-    tops: Tops,
+    /// Which build and which past the page is of from now on.
+    version: Arc<str>,
+    /// The page is to be made afresh.
+    afresh: Option<Afresh>,
+    /// The newest stamp that the page knows of in its lobby.
     newest: UnixMillis,
     /// What the page was last told: how many messages are unread in all, how many wait below in the open room.
     told: (Option<i64>, i64),
@@ -120,13 +138,15 @@ impl Reader {
             positions: Vec::new(),
             stale: Stale::new(),
             stale_rooms: Vec::new(),
+            unlisted: BTreeSet::new(),
             people: Vec::new(),
             next_lobby: Instant::now(),
             lobby_pace: LOBBY_PACE,
             stale_ticks: BTreeMap::new(),
             typing: Typing::default(),
-            tops: Tops::default(),
-            newest: now,
+            version: Arc::from(""),
+            afresh: None,
+            newest: UnixMillis(0),
             told: (None, 0),
             sent: BTreeMap::new(),
             floors: Floors::default(),
@@ -134,9 +154,13 @@ impl Reader {
         }
     }
 
-    /// With the rooms that stand at the top of the page's lists.
-    pub(in crate::web::live) fn topped(mut self, tops: Tops) -> Self {
-        self.tops = tops;
+    /// The page is of another past or another build than `version`, which is the site's.
+    pub(in crate::web::live) fn of(mut self, version: String, afresh: Option<Afresh>) -> Self {
+        self.version = version.into();
+        self.afresh = afresh;
+        if afresh.is_some() {
+            self.rev = OTHER_PAST;
+        }
         self
     }
 
@@ -150,7 +174,8 @@ impl Reader {
         self.site.app.chat.hub.subscribe(topics)
     }
 
-    /// What happened since the page was rendered: the room after its cursor, the lobby since `at`.
+    /// What happened since the page was rendered: the room after its cursor, the lobby since its own, `at`. Of the lobby
+    /// that can be what the page knows already: a row takes the place of its older state.
     /// Called once, after subscribing: what is queued meanwhile is recognised by its number and skipped.
     pub async fn catch_up(&mut self, at: UnixMillis) -> Result<Vec<Utf8Bytes>> {
         let mut frames = Vec::new();
@@ -158,9 +183,14 @@ impl Reader {
             frames.extend(self.catch_up_room().await?);
             frames.push(self.floors_frame());
         }
-        let since = at.minus(CLOCKS_DIFFER);
-        self.newest = since;
-        let (positions, lobby) = self.site.app.chat.standing(self.user, since).await?;
+        let at = if self.afresh.is_some() {
+            UnixMillis(0)
+        } else {
+            at
+        };
+        let (positions, lobby) = self.site.app.chat.standing(self.user, at).await?;
+        let told = at.plus(BEHIND);
+        self.newest = told.max(lobby.newest);
         self.positions = positions;
         let unreached = |it: &&Position| it.is_member && it.delivered_seq < it.last_seq;
         let unreached = self.positions.iter().filter(unreached);
@@ -169,9 +199,13 @@ impl Reader {
             .filter(|_| has_signals)
             .map(|it| (it.room, it.last_seq))
             .collect();
-        if !lobby.rooms.is_empty() || !lobby.people.is_empty() {
+        if let Some(afresh) = self.afresh.take() {
+            self.newest = lobby.newest;
             let view = LobbyView::new(&lobby, self.room.as_ref().map(|room| room.id), self.eyes());
-            frames.push(self.lobby_frame(view.into_rows(), since, at));
+            frames.push(self.afresh_frame(view, afresh));
+        } else if !lobby.rooms.is_empty() || !lobby.people.is_empty() {
+            let view = LobbyView::new(&lobby, self.room.as_ref().map(|room| room.id), self.eyes());
+            frames.push(self.lobby_frame(view.into_rows(), Some(told)));
         }
         frames.push(self.here_frame().await?);
         Ok(frames)
@@ -265,7 +299,7 @@ impl Reader {
         let lobby = self.site.app.chat.lobby(self.user, UnixMillis(0)).await?;
         let open = self.room.as_ref().map(|room| room.id);
         let rows = LobbyView::new(&lobby, open, self.eyes()).into_rows();
-        Ok(vec![labels.into(), self.lobby_frame(rows, now, now)])
+        Ok(vec![labels.into(), self.lobby_frame(rows, None)])
     }
 
     fn has_signals(&self) -> bool {

@@ -7,7 +7,7 @@ use super::Reader;
 use crate::{
     clock::UnixMillis,
     domain::receipts::Position,
-    ids::RoomId,
+    ids::{RoomId, Seq},
     realtime::{Event, News},
     records::{Message, Newest, Room, RoomKind, Ticks},
 };
@@ -24,10 +24,17 @@ impl Reader {
             | Event::SessionsCounted { .. }
             | Event::PresenceChanged { .. }
             | Event::PrivacyChanged { .. }
+            | Event::PastChanged
             | Event::ReceiptsSwitched { .. } => {}
             Event::PersonJoined { person, .. } if person.id == self.user => {}
-            Event::PersonJoined { .. } => self.people.push(news.event.clone()),
-            Event::RoomCreated { room } => self.stale_rooms.push(room.clone()),
+            Event::PersonJoined { joined, .. } => {
+                self.newest = self.newest.max(*joined);
+                self.people.push(news.event.clone());
+            }
+            Event::RoomCreated { room, created } => {
+                self.newest = self.newest.max(*created);
+                self.stale_rooms.push((room.clone(), *created));
+            }
             Event::RoomRead {
                 room,
                 user,
@@ -100,6 +107,13 @@ impl Reader {
 
     /// The room's line changes if this is its newest message.
     fn note_line(&mut self, news: &Arc<News>, room: &Room, message: &Message) {
+        let stamp = message.edited.unwrap_or(message.created);
+        self.newest = self.newest.max(stamp);
+        let position = self.position_mut(room.id);
+        // A chat of two shows when it has its first message.
+        if position.last_seq == Seq(0) && matches!(room.kind, RoomKind::Direct { .. }) {
+            self.unlisted.insert(room.id);
+        }
         let position = self.position_mut(room.id);
         if message.seq >= position.last_seq {
             position.last_seq = message.seq;

@@ -33,7 +33,7 @@ impl Reader {
                 let last = changed.iter().map(|message| message.rev).max();
                 (changed, last)
             }
-            CatchUp::Afresh(found) => (&found.messages, Some(found.rev)),
+            CatchUp::Afresh(found) | CatchUp::Other(found) => (&found.messages, Some(found.rev)),
         };
         let Some(rev) = rev else { return Ok(None) };
         self.rev = rev;
@@ -46,18 +46,24 @@ impl Reader {
         }))
     }
 
-    fn render_missed(&self, room: &Room, found: &CatchUp, rev: Rev) -> Utf8Bytes {
+    fn render_missed(&self, room: &Room, missed: &CatchUp, rev: Rev) -> Utf8Bytes {
         let templates = &self.site.templates;
-        let rendered = match found {
+        let rendered = match missed {
             CatchUp::Changes(changed) => {
                 let view = |message| MessageView::new(room, message, self.eyes());
                 let messages: Vec<_> = changed.iter().map(view).collect();
                 let (messages, rev) = (&messages[..], Some(rev));
                 templates.render("live/_messages.html", MessagesFrame { messages, rev })
             }
-            CatchUp::Afresh(found) => {
+            CatchUp::Afresh(found) | CatchUp::Other(found) => {
                 let history = HistoryView::new(room, found, self.eyes());
-                templates.render("live/_resync.html", Resync { history, rev })
+                let other = matches!(missed, CatchUp::Other(_));
+                let resync = Resync {
+                    history,
+                    rev,
+                    other,
+                };
+                templates.render("live/_resync.html", resync)
             }
         };
         rendered.into()

@@ -12,7 +12,7 @@ use crate::{
         body,
         presence::Seen,
         receipts::Mute,
-        rooms::{Lobby, LobbyRoom},
+        rooms::{Lobby, LobbyRoom, cursor_behind},
     },
     ids::{RoomId, Seq, UserId},
     records::{Floors, Message, Person, Room, RoomKind, Ticks},
@@ -123,14 +123,17 @@ pub struct LobbyView {
     people: Vec<RowView>,
     /// Unread messages in all of them that are not muted.
     pub total: i64,
+    /// Up to when it is complete.
     at: UnixMillis,
+    /// Of which build and which past it is.
+    version: String,
 }
 
 impl LobbyView {
     /// `lobby` as `eyes` see it, with the room `open` highlighted and already read.
     pub fn new(lobby: &Lobby, open: Option<RoomId>, eyes: Eyes<'_>) -> Self {
         let mut view = Self {
-            at: eyes.now,
+            at: cursor_behind(lobby.newest),
             ..Self::default()
         };
         for listed in &lobby.rooms {
@@ -142,7 +145,7 @@ impl LobbyView {
             }
         }
         for list in [&mut view.chats, &mut view.rooms] {
-            list.sort_by_key(|row| Reverse(row.sort));
+            list.sort_by_key(|row| Reverse((row.sort, row.id)));
         }
         view.people = lobby
             .people
@@ -150,6 +153,12 @@ impl LobbyView {
             .map(|(person, joined)| RowView::person(person, *joined, eyes))
             .collect();
         view
+    }
+
+    /// Of this build and this past, which were found out before it was read.
+    pub fn of(mut self, version: String) -> Self {
+        self.version = version;
+        self
     }
 
     /// At most `most` lines whose names have these words in them: chats, rooms, people.
@@ -230,8 +239,10 @@ pub struct RowView {
     /// Where its newest message stands.
     seq: Seq,
     unread: i64,
-    /// When it last changed: the newest stands first.
+    /// When it got its newest message, or was made: the newest stands first.
     pub sort: i64,
+    /// The same with its id, by which a page puts rows in order as texts.
+    place: String,
     open: bool,
     typing: String,
     muted: bool,
@@ -253,6 +264,7 @@ impl RowView {
         let room = &listed.room;
         let (name, hue) = name(room, eyes.user);
         let last = listed.last.as_ref();
+        let sort = last.map_or(listed.changed, |last| last.created).0;
         Self {
             id: Some(room.id),
             person: room.peer(eyes.user).map(|peer| peer.id),
@@ -268,7 +280,8 @@ impl RowView {
             }),
             seq: listed.last_seq,
             unread: (listed.last_seq.0 - listed.seen_seq.0).max(0),
-            sort: last.map_or(listed.changed, |last| last.created).0,
+            sort,
+            place: place(sort, room.id.0),
             open: open == Some(room.id),
             typing: String::new(),
             muted: listed.muted_until > eyes.now,
@@ -311,12 +324,18 @@ impl RowView {
             seq: Seq(0),
             unread: 0,
             sort: joined.0,
+            place: place(joined.0, person.id.0),
             open: false,
             typing: String::new(),
             muted: false,
             online: eyes.is_online(person.id),
         }
     }
+}
+
+/// Of one length, until the year 2286 and for a billion rooms, so that texts stand in the order of their numbers.
+fn place(sort: i64, id: i64) -> String {
+    format!("{sort:013}-{id:09}")
 }
 
 fn preview(room: &Room, message: &Message, floors: Floors, user: UserId) -> PreviewView {

@@ -77,6 +77,12 @@ impl Town {
         Town::on(data, flags, Clock::fixed(NOON)).await
     }
 
+    /// A new town whose server goes by this clock.
+    pub async fn by(clock: Clock, flags: &[&str]) -> Town {
+        let data = TempDir::new().expect("a directory for the data");
+        Town::on(data, flags, clock).await
+    }
+
     /// A server on data that is already there.
     async fn on(data: TempDir, flags: &[&str], clock: Clock) -> Town {
         let folder = data.path().to_str().expect("a path in UTF-8").to_owned();
@@ -128,6 +134,13 @@ impl Town {
         let data = std::mem::replace(&mut self.data, TempDir::new().expect("a directory"));
         self.clock.advance(pause);
         Town::on(data, &[], self.clock.clone()).await
+    }
+
+    /// The same data served by a new server that goes by another clock.
+    pub async fn restarts_by(mut self, clock: Clock) -> Town {
+        self.stops().await;
+        let data = std::mem::replace(&mut self.data, TempDir::new().expect("a directory"));
+        Town::on(data, &[], clock).await
     }
 
     /// The server stops, and closes its database.

@@ -32,6 +32,8 @@ const SETTINGS: &[&str] = &[
     "shared_buffers=64MB",
     "autovacuum=off",
     "wal_retrieve_retry_interval=200ms",
+    // Only a server that is told to recover asks for it.
+    "restore_command=false",
 ];
 
 /// A running server; dropping it ends it and deletes its directory.
@@ -163,6 +165,14 @@ impl Postgres {
         self.keeper = Some(keeper.expect("sh is there"));
         let answers = open(&self.url("postgres")).await;
         answers.close().await.expect("it was open");
+    }
+
+    /// The server is stopped, and begins a new timeline: as one that was a standby and is now promoted.
+    pub async fn begins_a_new_timeline(&mut self) {
+        self.is_stopped();
+        let signal = self.folder.join("cluster/recovery.signal");
+        std::fs::write(signal, "").expect("the directory is there");
+        self.starts().await;
     }
 
     /// The server dies at once, as when its machine loses power.

@@ -3,12 +3,16 @@
 use super::Answer;
 
 /// What differs between two runs, and the word that takes its place.
-const VARIES: [(&str, &str); 8] = [
+const VARIES: [(&str, &str); 11] = [
     (
         r"assets(/|&#x2f;)[0-9a-f]{6,}(/|&#x2f;)",
         "assets$1[hash]$2",
     ),
     (r#"(name="key"[^>]*value=")[0-9a-f]{32}"#, "$1[key]"),
+    // Stamps tell in which order batches were committed.
+    (r#"(data-sort=")\d+-0*"#, "$1[stamp]-"),
+    (r#"(data-at=")\d+"#, "$1[stamp]"),
+    (r#"(data-version=")[^"]+"#, "$1[version]"),
     (r"127\.0\.0\.1:\d+", "[host]"),
     (r#"(data-request=")[0-9a-f]{16}"#, "$1[request]"),
     (r"(Request (<code>)?)[0-9a-f]{16}", "$1[request]"),
