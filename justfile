@@ -30,9 +30,9 @@ test *filter: _deps
 # Source, files, framing; tests that start PostgreSQL anyway; the long fault run; what a page does once it has its frames.
 not_on_postgres := "--skip tidy:: --skip condition:: --skip refusals:: --skip probes:: --skip monitoring:: --skip behind_a_proxy:: --skip nodes:: --skip cluster:: --skip outages:: --skip moving:: --skip backups:: --skip causes:: --skip starting:: --skip storage:: --skip slow:: --skip a_stream_that_nobody_reads --skip upgrading:: --skip wire:: --skip safety::doors:: --skip faults:: --skip browser:: --skip browser_a11y:: --skip browser_keys:: --skip browser_live:: --skip browser_lobby:: --skip pasts:: --skip browser_notify:: --skip browser_outbox:: --skip browser_plain:: --skip browser_signals::"
 
-# Break everything at random while people talk, for so many minutes, on one server or on a `cluster` of two (TERTULIA_FAULTS_SEED repeats a run)
+# Break everything at random while people talk, for so many minutes: one server, a `cluster` of two with a failover now and then, or what happens `around` a chat: first starts, upgrades, backups, restores (TERTULIA_FAULTS_SEED repeats a run)
 soak minutes="10" where="alone" *flags:
-    TERTULIA_FAULTS_SECONDS=$(({{ minutes }} * 60)) cargo test {{ flags }} --workspace --test it -- --nocapture --exact faults::{{ if where == "cluster" { "nodes" } else { "run" } }}::nothing_is_lost_doubled_or_out_of_order_whatever_breaks
+    TERTULIA_FAULTS_SECONDS=$(({{ minutes }} * 60)) cargo test {{ flags }} --workspace --test it -- --nocapture faults::{{ if where == "cluster" { "nodes" } else if where == "around" { "around" } else { "run" } }}::nothing_is_lost
 
 # Talk through nginx, Caddy and haproxy, set up as the README writes them, with a real browser
 proxies *filter: (_deps "nginx caddy haproxy openssl")

@@ -3,6 +3,7 @@
 //!
 //! `TERTULIA_FAULTS_SEED` repeats a run's choices, `TERTULIA_FAULTS_SECONDS` sets its length.
 
+mod around;
 mod bad_logs;
 mod channel;
 mod checker;

@@ -27,8 +27,18 @@ const ROOMS: usize = 2;
 
 /// What a run is to be like: what the environment says, or chance.
 pub fn plan() -> Plan {
+    plan_of(SECONDS)
+}
+
+/// Whether somebody said how long a run is to be.
+pub fn is_soak() -> bool {
+    setting("TERTULIA_FAULTS_SECONDS").is_some()
+}
+
+/// The same for a run that is as long as this unless the environment says otherwise.
+pub fn plan_of(seconds: u64) -> Plan {
     let seed = setting("TERTULIA_FAULTS_SEED").unwrap_or_else(|| u64::from(rand::random::<u32>()));
-    let seconds = setting("TERTULIA_FAULTS_SECONDS").unwrap_or(SECONDS);
+    let seconds = setting("TERTULIA_FAULTS_SECONDS").unwrap_or(seconds);
     eprintln!("TERTULIA_FAULTS_SEED={seed} TERTULIA_FAULTS_SECONDS={seconds}");
     let began = Instant::now();
     let end = began + Duration::from_secs(seconds);

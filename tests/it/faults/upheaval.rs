@@ -23,14 +23,13 @@ enum Blow {
     DatabaseCrashed,
     DatabaseRestarted,
     PrimaryLost,
-    PrimaryForsaken,
     NodeKilled,
     NodeFrozen,
     NodeOutOfFiles,
     BothToldToStop,
 }
 
-const BLOWS: [Blow; 12] = [
+const BLOWS: [Blow; 11] = [
     Blow::RedisKilled,
     Blow::RedisFrozen,
     Blow::RedisCutsListeners,
@@ -38,7 +37,6 @@ const BLOWS: [Blow; 12] = [
     Blow::DatabaseCrashed,
     Blow::DatabaseRestarted,
     Blow::PrimaryLost,
-    Blow::PrimaryForsaken,
     Blow::NodeKilled,
     Blow::NodeFrozen,
     Blow::NodeOutOfFiles,
@@ -183,13 +181,6 @@ impl Upheaval {
                 self.way.set_target(self.standby.address());
                 sleep(long / 2).await;
                 self.standby.is_promoted().await;
-                self.follows_the_standby().await;
-            }
-            Blow::PrimaryForsaken => {
-                self.standby.is_promoted().await;
-                self.way.set_target(self.standby.address());
-                // The former primary lives on, and so do the connections to it.
-                sleep(long).await;
                 self.follows_the_standby().await;
             }
             Blow::NodeKilled => {
