@@ -70,11 +70,13 @@ pub(super) async fn faults(db: &impl ConnectionTrait) -> Result<Vec<String>, DbE
 }
 
 async fn look(db: &impl ConnectionTrait) -> Result<Vec<String>, DbErr> {
-    let mut found = look_at_the_whole(db).await?;
-    if found.is_empty() {
-        found = watermarks(db).await?;
-        found.extend(orphans(db).await?);
+    let broken = structure(db).await?;
+    if !broken.is_empty() {
+        return Ok(broken);
     }
+    let mut found = numbers(db).await?;
+    found.extend(watermarks(db).await?);
+    found.extend(orphans(db).await?);
     Ok(found)
 }
 

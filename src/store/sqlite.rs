@@ -96,13 +96,12 @@ pub(super) fn can_be_used(file: &Path) -> Result<(), String> {
              (TERTULIA_DATABASE), or the directory into --data (TERTULIA_DATA)"
         ));
     }
-    match access(file, Access::READ_OK | Access::WRITE_OK) {
+    // One that may only be read is served: posts are refused until it may be written.
+    match access(file, Access::READ_OK) {
         Ok(()) | Err(Errno::NOENT) => {}
         Err(err) => {
             let words = rights::who_may_write(file);
-            return Err(format!(
-                "cannot read and write the database {name}: {err}{words}"
-            ));
+            return Err(format!("cannot read the database {name}: {err}{words}"));
         }
     }
     // Beside the file come its write-ahead log and the log's index.
