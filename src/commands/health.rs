@@ -17,7 +17,8 @@ const PATIENCE: Duration = Duration::from_secs(4);
 /// Whom it asks.
 #[derive(Debug, Clone, Args)]
 pub struct HealthConfig {
-    /// Where the server listens; of several addresses, separated by commas, the first is asked
+    /// Where the server listens for http (with --tls: its --http-listen); of several addresses, separated by commas, the
+    /// first is asked
     #[arg(
         long,
         env = "TERTULIA_LISTEN",
@@ -36,7 +37,11 @@ pub fn run(config: &HealthConfig) -> Result<(), StartError> {
     let address = config.listen.first().map_or("", |address| address.trim());
     let failed = |why: &str| StartError(format!("the server at {address} is not well: {why}"));
     let answer = ask(address).map_err(|err| failed(&err.to_string()))?;
-    if answer.starts_with("HTTP/1.1 200 ") {
+    // With https of its own, http is answered with the way there.
+    if ["HTTP/1.1 2", "HTTP/1.1 3"]
+        .iter()
+        .any(|well| answer.starts_with(well))
+    {
         println!("ok");
         return Ok(());
     }
