@@ -2,10 +2,11 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
 use tertulia::{
     app::StartError,
-    commands::{Cli, Command, backup, health, moving, password, people, restore, serve::serve},
+    commands::{
+        Cli, Command, backup, doctor, health, moving, password, people, restore, serve::serve,
+    },
     demo, telemetry,
     version::VERSION,
 };
@@ -17,7 +18,7 @@ fn main() -> ExitCode {
     tell_commit();
     // Whatever the program makes is its own account's alone. A socket for others gets its rights where it is made.
     rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
-    let cli = Cli::parse();
+    let cli = Cli::read();
     match cli.command.unwrap_or(Command::Serve(cli.config)) {
         Command::Serve(config) => {
             telemetry::start(&config.log);
@@ -26,6 +27,10 @@ fn main() -> ExitCode {
         Command::Demo(config) => {
             telemetry::start(&config.log);
             run(serve(demo::config(config), true))
+        }
+        Command::Doctor(config) => {
+            telemetry::start(&config.config.log);
+            run(doctor::run(&config))
         }
         Command::Password(config) => {
             telemetry::start(&config.log);

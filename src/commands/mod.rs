@@ -6,7 +6,9 @@ use crate::{config::Config, version::VERSION};
 
 pub mod backup;
 mod beside;
+pub mod doctor;
 pub mod health;
+mod line;
 pub mod monitoring;
 pub mod moving;
 pub mod password;
@@ -42,6 +44,8 @@ pub enum Command {
     People(people::PeopleConfig),
     /// Ask the server on this machine whether it is well, as a container's health check
     Health(health::HealthConfig),
+    /// Look at everything that the chat needs, and say what to do about what is wrong
+    Doctor(doctor::DoctorConfig),
     /// Move everything from one database into another that is empty; the old one is only read
     Move(moving::MoveConfig),
     /// Print what Prometheus and Grafana need to watch over servers

@@ -10,7 +10,9 @@ use crate::{
     config::{Config, SetupCode},
     demo,
     domain::accounts::Token,
+    store::moment::newest_step,
     systemd::{self, Systemd},
+    version::VERSION,
     web::Server,
 };
 
@@ -28,7 +30,10 @@ pub async fn serve(config: Config, is_demo: bool) -> Result<(), StartError> {
     }
     let app = App::open(config, Clock::system()).await?;
     let first = first_account(&app).await?;
+    let database = app.config.database_url();
     let server = Server::on(app, inherited.chat).await?;
+    let (version, schema, addresses) = (VERSION.as_str(), newest_step(), server.urls().join(" "));
+    tracing::info!(version, %database, schema, %addresses, "serving");
     let stop = CancellationToken::new();
     // Whoever is told that it is ready may tell it to stop.
     tokio::spawn(stop_on_signal(stop.clone(), systemd.clone())?);

@@ -18,13 +18,14 @@ impl std::fmt::Display for DatabaseUrl {
             Self::Sqlite(file) => write!(f, "sqlite://{}", file.display()),
             Self::Postgres(url) => {
                 let (scheme, rest) = url.split_once("://").unwrap_or(("postgres", url));
-                let rest = rest.split_once('?').map_or(rest, |(place, _)| place);
+                let place = |rest: &str| rest.split('?').next().unwrap_or_default().to_owned();
+                // The last @ ends the password, whatever else is in it.
                 match rest.rsplit_once('@') {
-                    Some((person, place)) => {
+                    Some((person, rest)) => {
                         let name = person.split(':').next().unwrap_or_default();
-                        write!(f, "{scheme}://{name}@{place}")
+                        write!(f, "{scheme}://{name}@{}", place(rest))
                     }
-                    None => write!(f, "{scheme}://{rest}"),
+                    None => write!(f, "{scheme}://{}", place(rest)),
                 }
             }
         }
@@ -51,6 +52,21 @@ impl FromStr for DatabaseUrl {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_database_is_shown_without_its_password() {
+        for (url, shown) in [
+            ("postgres://a:canary@h/d", "postgres://a@h/d"),
+            ("postgres://a:can?ary@h/d", "postgres://a@h/d"),
+            (
+                "postgres://a:c@nary@h:5/d?password=canary",
+                "postgres://a@h:5/d",
+            ),
+            ("postgres://h/d?user=a&password=canary", "postgres://h/d"),
+        ] {
+            assert_eq!(DatabaseUrl::Postgres(url.into()).to_string(), shown);
+        }
+    }
 
     #[test]
     fn a_database_is_a_file_or_a_server() {

@@ -12,6 +12,9 @@ use crate::{
 /// How long a link for a new password works.
 pub const PASSWORD_LINK: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// How long a doctor's pass is good.
+const PASS: Duration = Duration::from_secs(2 * 60);
+
 impl Chat {
     /// The person with this name, however it is written.
     ///
@@ -67,6 +70,24 @@ impl Chat {
             self.sessions_ended(user, None);
         }
         Ok(user)
+    }
+
+    /// A pass by which a server on this database knows `tertulia doctor`, for [`PASS`].
+    ///
+    /// # Errors
+    /// `Unavailable` when the database does not answer.
+    pub async fn make_pass(&self) -> Result<Token> {
+        let (pass, now) = (Token::random(), self.clock.now());
+        self.store.insert_pass(&pass, (now, now.plus(PASS))).await?;
+        Ok(pass)
+    }
+
+    /// Whether this is such a pass.
+    ///
+    /// # Errors
+    /// `Unavailable` when the database does not answer.
+    pub async fn is_pass(&self, pass: &Token) -> Result<bool> {
+        self.store.has_pass(pass, self.clock.now()).await
     }
 
     /// Gives `user` another role.

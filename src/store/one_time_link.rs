@@ -17,6 +17,8 @@ use crate::{
 /// What a setup code is kept as, and a link for a new password.
 const SETUP: &str = "setup";
 const PASSWORD: &str = "password";
+/// What a pass is kept as, by which a server and `tertulia doctor` know each other.
+const PASS: &str = "doctor";
 /// How many setup codes are kept; a program that starts again and again while nobody has an account makes more.
 const SETUP_CODES: i64 = 100;
 
@@ -80,6 +82,27 @@ impl Store {
         let found = one_time_link::Entity::find_by_id(code.hash());
         let found = found.one(&self.read).await.map_err(failure)?;
         Ok(found.is_some_and(|link| link.kind == SETUP))
+    }
+
+    /// Keeps a pass, which can be shown again and again until `expires`.
+    pub async fn insert_pass(
+        &self,
+        pass: &Token,
+        (now, expires): (UnixMillis, UnixMillis),
+    ) -> Result<()> {
+        let tx = self.write.begin().await.map_err(failure)?;
+        let expired = "DELETE FROM one_time_links WHERE expires <= $1";
+        run(&tx, expired, [now.0.into()]).await?;
+        insert(&tx, pass, (PASS, None), (now, Some(expires))).await?;
+        tx.commit().await.map_err(failure)
+    }
+
+    /// Whether this pass is good now.
+    pub async fn has_pass(&self, pass: &Token, now: UnixMillis) -> Result<bool> {
+        let found = one_time_link::Entity::find_by_id(pass.hash());
+        let found = found.one(&self.read).await.map_err(failure)?;
+        let expires = found.filter(|it| it.kind == PASS).and_then(|it| it.expires);
+        Ok(expires.is_some_and(|expires| expires > now.0))
     }
 
     /// Keeps a link with which `user` can set a new password until `expires`.

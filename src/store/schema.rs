@@ -21,6 +21,9 @@ use super::{
 
 mod halves;
 
+/// Under which target the migrations log each step, and that there was none.
+pub const MIGRATIONS_LOG: &str = "sea_orm_migration";
+
 /// The lock that nodes hold while they do this: `tertulia` in ASCII.
 const LOCK: i64 = 0x7465_7274_756c_6961;
 /// How long a node waits for another that is at it.

@@ -32,6 +32,7 @@ mod link;
 mod listen;
 mod publish;
 mod pulse;
+mod round_trip;
 mod trouble;
 
 /// How many words may wait to be said, and how many that were heard to be taken; more are lost, and found in the

@@ -85,7 +85,7 @@ impl Redis {
 }
 
 /// What is wrong with the way to Redis, if a look finds anything.
-async fn trouble(place: &Place) -> Option<String> {
+pub(super) async fn trouble(place: &Place) -> Option<String> {
     let (addresses, is_cluster) = match place {
         Place::Server(address) => (std::slice::from_ref(&**address), false),
         Place::Cluster(addresses) => (&addresses[..], true),

@@ -41,6 +41,7 @@ mod frames;
 mod lobby;
 mod notes;
 mod presence;
+pub mod probe;
 mod room;
 pub mod sse;
 mod survey;
