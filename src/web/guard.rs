@@ -140,8 +140,10 @@ fn without_secrets(path: &str) -> String {
 const PROBES: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
 
 fn admit(site: &Site, req: &Request) -> Result<(), Problem> {
-    let is_reading = matches!(*req.method(), Method::GET | Method::HEAD);
-    if is_reading && PROBES.contains(&req.uri().path()) {
+    let (path, method) = (req.uri().path(), req.method());
+    let is_reading = matches!(*method, Method::GET | Method::HEAD);
+    // A refusal's page needs its style sheet, which is the same for everybody.
+    if is_reading && (PROBES.contains(&path) || path.starts_with("/assets/")) {
         return Ok(());
     }
     let host = req.headers().get(header::HOST);

@@ -49,7 +49,7 @@ async fn refuses_posts(person: &Person, cause: &str) {
     assert_eq!(metric(person, "tertulia_database_up").await, 1);
     let name = format!(
         "tertulia_failed_writes_total{{cause=\"{}\"}}",
-        cause.replace(' ', "_")
+        cause.replace([' ', '-'], "_")
     );
     assert!(metric(person, &name).await >= 1);
 }

@@ -79,6 +79,10 @@ async fn a_name_that_is_not_the_servers_is_explained_on_the_page_and_in_the_log(
         .header("host", "Two.example.org:81");
     let page = ask.sends().await.is(421);
     looks_like("refused_host", &page);
+    for style in page.attrs("link[rel=stylesheet]", "href") {
+        let ask = ada.asks(Method::GET, &style);
+        ask.header("host", "two.example.org").sends().await.is(200);
+    }
     let line = house.logged(page.header("x-request-id"));
     for words in [
         "WARN",

@@ -44,7 +44,7 @@ impl Cause {
         Self::Other,
     ];
 
-    /// As people read it; with `_` for each space it is what metrics call it.
+    /// As people read it; with `_` for spaces and hyphens it is what metrics call it.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::DiskFull => "disk full",

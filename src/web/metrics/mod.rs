@@ -139,7 +139,11 @@ fn add_database(text: &mut Exposition, site: &Site, condition: Condition) {
     let name = "tertulia_failed_writes_total";
     text.metric(name, Counter, "Writes of which nothing was stored, by why.");
     for (cause, count) in health.failed() {
-        text.labelled(name, ("cause", &cause.as_str().replace(' ', "_")), count);
+        text.labelled(
+            name,
+            ("cause", &cause.as_str().replace([' ', '-'], "_")),
+            count,
+        );
     }
     if let Some(disk) = condition.disk {
         text.one(
