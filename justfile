@@ -28,7 +28,7 @@ test *filter: _deps
     @{{ if filter == "" { quote(just_executable()) + " lint" } else { "true" } }}
 
 # Source, files, framing; tests that start PostgreSQL anyway; the long fault run; what a page does once it has its frames.
-not_on_postgres := "--skip tidy:: --skip condition:: --skip refusals:: --skip probes:: --skip monitoring:: --skip behind_a_proxy:: --skip nodes:: --skip cluster:: --skip outages:: --skip moving:: --skip backups:: --skip causes:: --skip starting:: --skip storage:: --skip slow:: --skip a_stream_that_nobody_reads --skip upgrading:: --skip wire:: --skip safety::doors:: --skip faults:: --skip browser:: --skip browser_a11y:: --skip browser_keys:: --skip browser_live:: --skip browser_lobby:: --skip pasts:: --skip browser_notify:: --skip browser_outbox:: --skip browser_plain:: --skip browser_signals::"
+not_on_postgres := "--skip tidy:: --skip condition:: --skip refusals:: --skip probes:: --skip monitoring:: --skip behind_a_proxy:: --skip nodes:: --skip cluster:: --skip outages:: --skip moving:: --skip backups:: --skip causes:: --skip starting:: --skip storage:: --skip slow:: --skip a_stream_that_nobody_reads --skip upgrading:: --skip wire:: --skip safety::doors:: --skip faults:: --skip https:: --skip listening:: --skip browser:: --skip browser_a11y:: --skip browser_keys:: --skip browser_live:: --skip browser_lobby:: --skip pasts:: --skip browser_notify:: --skip browser_outbox:: --skip browser_plain:: --skip browser_signals::"
 
 # Break everything at random while people talk, for so many minutes: one server, a `cluster` of two with a failover now and then, or what happens `around` a chat: first starts, upgrades, backups, restores (TERTULIA_FAULTS_SEED repeats a run)
 soak minutes="10" where="alone" *flags:
@@ -81,6 +81,7 @@ _deps more="":
     has chromium chromium-browser google-chrome google-chrome-stable || missing+=(chromium)
     has postgres /usr/lib/postgresql/*/bin/postgres || missing+=(postgresql)
     has redis-server || missing+=(redis-server)
+    has pebble || missing+=(pebble)
     for package in {{ more }}; do has "$package" || missing+=("$package"); done
     if [ ${#missing[@]} -eq 0 ]; then exit 0; fi
     if ! has apt-get; then

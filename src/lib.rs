@@ -5,7 +5,7 @@
 //!   of the last write and the last reading is kept too (`store::Health`), and is what `/readyz` says.
 //! - [`realtime`]: how news travels. Events, topics, the hub's bounded queues, the bus between processes.
 //! - [`domain`]: what a chat is: its rules. Acts on `store` and publishes through `realtime`.
-//! - [`listener`]: where connections come in: places, deadlines, HTTP framing made strict. Knows no routes and no `poem`.
+//! - [`listener`]: where connections come in: sockets, TLS and its certificates (ACME), places, deadlines, HTTP framing made strict. Knows no routes and no `poem`.
 //! - [`systemd`]: sockets that it passes on, and what it is told.
 //! - [`web`]: how browsers see it. The only home of `poem` and `minijinja`.
 //! - [`config`], [`commands`], [`telemetry`], [`app`], [`demo`], [`version`]: what the operator sets, what the program can

@@ -1,13 +1,18 @@
 //! `tertulia serve`, which is also what happens without a command: serve until told to stop.
 
+use std::sync::Arc;
+
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::Notify,
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     app::{App, StartError},
     clock::Clock,
-    config::{Config, SetupCode},
+    config::{Config, DatabaseUrl, SetupCode},
     demo,
     domain::accounts::Token,
     store::moment::newest_step,
@@ -22,6 +27,10 @@ use crate::{
 /// A sentence for the operator.
 pub async fn serve(config: Config, is_demo: bool) -> Result<(), StartError> {
     allow_many_files();
+    let is_shared =
+        !config.redis.is_empty() || matches!(config.database_url(), DatabaseUrl::Postgres(_));
+    let tls = config.tls.check(config.public_url.as_ref(), is_shared);
+    tls.map_err(StartError)?;
     let inherited = systemd::inherited().map_err(StartError)?;
     let systemd = Systemd::from_env();
     let starting = systemd.put_off("opening the database");
@@ -31,15 +40,19 @@ pub async fn serve(config: Config, is_demo: bool) -> Result<(), StartError> {
     let app = App::open(config, Clock::system()).await?;
     let first = first_account(&app).await?;
     let database = app.config.database_url();
-    let server = Server::on(app, inherited.chat).await?;
+    let server = Server::on(app, inherited).await?;
     let (version, schema, addresses) = (VERSION.as_str(), newest_step(), server.urls().join(" "));
     tracing::info!(version, %database, schema, %addresses, "serving");
     let stop = CancellationToken::new();
     // Whoever is told that it is ready may tell it to stop.
     tokio::spawn(stop_on_signal(stop.clone(), systemd.clone())?);
+    tokio::spawn(reload_on_signal(server.reload())?);
     println!("{}", is_ready(server.url(), &first));
     for url in server.urls().iter().skip(1) {
         println!("It is also at {url}");
+    }
+    if server.waits_for_certificate() {
+        println!("It has no certificate yet and asks for one now; the log says what comes of it.");
     }
     drop(starting);
     systemd.ready(&format!("serving at {}", server.url()));
@@ -116,6 +129,18 @@ fn stop_on_signal(
             tracing::info!("stopping");
             systemd.stopping();
             stop.cancel();
+        }
+    })
+}
+
+/// Has the certificate looked at again at SIGHUP. Ends with the process.
+fn reload_on_signal(reload: Arc<Notify>) -> Result<impl Future<Output = ()>, StartError> {
+    let hangup = signal(SignalKind::hangup());
+    let mut hangup =
+        hangup.map_err(|err| StartError(format!("cannot listen for signals: {err}")))?;
+    Ok(async move {
+        while hangup.recv().await.is_some() {
+            reload.notify_one();
         }
     })
 }

@@ -15,6 +15,7 @@ mod log;
 mod public_url;
 mod secret;
 mod setup_code;
+mod tls;
 mod trusted_proxies;
 
 pub use database::DatabaseConfig;
@@ -25,6 +26,7 @@ pub use log::{LogConfig, LogFormat};
 pub use public_url::PublicUrl;
 pub use secret::text_or_file;
 pub use setup_code::SetupCode;
+pub use tls::{TlsConfig, TlsSource};
 pub use trusted_proxies::TrustedProxies;
 
 /// Everything that can be set. What may hold a password may also be `@FILE`, and stands in that file.
@@ -34,6 +36,10 @@ pub struct Config {
     /// Where it listens.
     #[command(flatten)]
     pub listener: ListenConfig,
+
+    /// Whether it speaks HTTPS by itself.
+    #[command(flatten)]
+    pub tls: TlsConfig,
 
     /// Directory that holds the database and everything else [default: ./data]
     #[arg(long, env = "TERTULIA_DATA", value_name = "DIR")]

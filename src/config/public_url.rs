@@ -12,6 +12,21 @@ pub struct PublicUrl {
 }
 
 impl PublicUrl {
+    /// The host, without a port.
+    pub fn host(&self) -> &str {
+        match self.authority.rsplit_once(':') {
+            Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
+            _ => &self.authority,
+        }
+    }
+
+    /// Whether the host is a name that can be looked up from elsewhere.
+    pub fn has_name(&self) -> bool {
+        let host = self.host();
+        let is_address = host.starts_with('[') || host.parse::<std::net::IpAddr>().is_ok();
+        host.contains('.') && !is_address && !host.ends_with(".localhost")
+    }
+
     /// The port that a browser uses for it.
     pub fn port(&self) -> u16 {
         let port = self

@@ -13,7 +13,12 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use super::{GuardedStream, Limits, LocalAddress, Peer, Socket, Stream};
+use super::{
+    GuardedStream, Limits, LocalAddress, Peer, Socket,
+    socket::Stream,
+    tls::{PlainHttp, Tls},
+    transport::ClientStream,
+};
 
 /// The pause after a failed accept: at first, and at most.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
@@ -23,16 +28,29 @@ const RECOVERY: Duration = Duration::from_secs(10);
 /// A connection that was accepted.
 pub struct Connection {
     /// Its bytes, and its place.
-    pub stream: GuardedStream<Stream>,
+    pub stream: GuardedStream<ClientStream>,
     /// Who connected.
     pub peer: Peer,
     /// On which socket.
     pub local: LocalAddress,
+    /// Whether the socket is one for TLS.
+    pub is_tls: bool,
+}
+
+/// What is spoken on a socket.
+#[derive(Clone)]
+pub enum Protocol {
+    /// HTTP in the clear.
+    Http,
+    /// HTTP inside TLS; what comes in the clear is sent there.
+    Https(Tls),
+    /// HTTP in the clear that only leads to TLS.
+    Redirect(Arc<PlainHttp>),
 }
 
 /// All sockets that the server listens on. They share the places and the limits.
 pub struct Listener {
-    sockets: Vec<Socket>,
+    sockets: Vec<(Socket, Protocol)>,
     /// The socket that is asked first, which goes round: one that is never empty must not keep the others waiting.
     turn: usize,
     limits: Arc<Limits>,
@@ -43,7 +61,7 @@ pub struct Listener {
 
 impl Listener {
     /// Accepts on these sockets, with the default limits.
-    pub fn new(sockets: Vec<Socket>) -> Listener {
+    pub fn new(sockets: Vec<(Socket, Protocol)>) -> Listener {
         let limits = Limits::default();
         Listener {
             sockets,
@@ -66,17 +84,34 @@ impl Listener {
 
     /// Where it listens, with the ports that the system chose.
     pub fn local_addresses(&self) -> impl Iterator<Item = &LocalAddress> + Clone {
-        self.sockets.iter().map(Socket::local)
+        self.sockets.iter().map(|(socket, _)| socket.local())
     }
 
     /// The next connection, once there is a place for it. Never fails.
     pub async fn accept(&mut self) -> Connection {
         let place = self.place().await;
-        let (stream, peer, local) = self.connection().await;
+        let (stream, peer, at) = self.connection().await;
+        let (socket, protocol) = &self.sockets[at];
+        let is_tcp = matches!(peer, Peer::Tcp(_));
+        let (stream, plain) = match (protocol, stream) {
+            (Protocol::Http, stream) => (ClientStream::clear(stream), None),
+            (Protocol::Redirect(plain), stream) => {
+                (ClientStream::clear(stream), Some(plain.clone()))
+            }
+            // TLS is for the network: a proxy at a unix socket has ended it.
+            (Protocol::Https(_), Stream::Right(unix)) => {
+                (ClientStream::clear(Stream::Right(unix)), None)
+            }
+            (Protocol::Https(tls), Stream::Left(tcp)) => (
+                ClientStream::tls(tcp, tls.acceptor.clone()),
+                Some(tls.plain.clone()),
+            ),
+        };
         Connection {
-            stream: GuardedStream::new(stream, self.limits.clone(), place),
+            stream: GuardedStream::new(stream, self.limits.clone(), plain, place),
             peer,
-            local,
+            local: socket.local().clone(),
+            is_tls: matches!((protocol, is_tcp), (Protocol::Https(_), true)),
         }
     }
 
@@ -98,7 +133,7 @@ impl Listener {
     }
 
     /// Accepts a connection, however often that fails (as it does without free descriptors).
-    async fn connection(&mut self) -> (Stream, Peer, LocalAddress) {
+    async fn connection(&mut self) -> (Stream, Peer, usize) {
         let mut pause = PAUSE.0;
         loop {
             match poll_fn(|cx| self.poll_accept(cx)).await {
@@ -117,17 +152,13 @@ impl Listener {
         }
     }
 
-    fn poll_accept(
-        &mut self,
-        cx: &mut Context<'_>,
-    ) -> Poll<io::Result<(Stream, Peer, LocalAddress)>> {
+    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(Stream, Peer, usize)>> {
         for index in 0..self.sockets.len() {
             let at = (self.turn + index) % self.sockets.len();
-            let socket = &self.sockets[at];
+            let (socket, _) = &self.sockets[at];
             if let Poll::Ready(accepted) = socket.poll_accept(cx) {
                 self.turn = (at + 1) % self.sockets.len();
-                let local = socket.local().clone();
-                return Poll::Ready(accepted.map(|(stream, peer)| (stream, peer, local)));
+                return Poll::Ready(accepted.map(|(stream, peer)| (stream, peer, at)));
             }
         }
         Poll::Pending
@@ -169,9 +200,10 @@ mod tests {
         let any = ListenAddress::Tcp(([127, 0, 0, 1], 0).into());
         let mut sockets = Vec::new();
         for _ in 0..ports {
-            sockets.push(Socket::bind(&any, &[], 0).await.unwrap());
+            let socket = Socket::bind(&any, &[], 0).await.unwrap();
+            sockets.push((socket, Protocol::Http));
         }
-        let addresses = sockets.iter().map(|socket| match socket.local() {
+        let addresses = sockets.iter().map(|(socket, _)| match socket.local() {
             LocalAddress::Tcp(address) => *address,
             LocalAddress::Unix(_) => panic!("a TCP port was asked for"),
         });

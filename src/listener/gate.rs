@@ -12,8 +12,8 @@ use tokio::{
 
 use super::{
     Limits,
-    rejection::Rejection,
     request_head::{Next, Scan, inspect},
+    tls::PlainHttp,
 };
 
 /// What guards one connection, from its first byte to its last or to another protocol.
@@ -30,7 +30,6 @@ pub struct Gate {
 }
 
 /// Where a connection stands, seen from what was handed on.
-#[derive(Clone, Copy)]
 enum Phase {
     /// In the first head, which is due from the moment of connecting.
     FirstHead,
@@ -43,7 +42,7 @@ enum Phase {
     /// After a 101: what is held goes on, then the gate stands open.
     Upgraded,
     /// After a head that is not handed on. `heard`: the requests before it are answered.
-    Rejected { rejection: Rejection, heard: bool },
+    Rejected { answer: String, heard: bool },
 }
 
 /// What the reader gets.
@@ -74,15 +73,15 @@ impl Gate {
         }
     }
 
-    /// Hands on what may be handed on.
-    pub fn advance(&mut self, buf: &mut ReadBuf<'_>) -> Step {
+    /// Hands on what may be handed on. Where there is `plain`, that is nothing: it answers the first request.
+    pub fn advance(&mut self, buf: &mut ReadBuf<'_>, plain: Option<&PlainHttp>) -> Step {
         while self.cleared == 0 {
             match &mut self.phase {
                 Phase::FirstHead | Phase::Head if self.held.is_empty() => return Step::Receive,
-                Phase::FirstHead | Phase::Head => match self.judge_head() {
+                Phase::FirstHead | Phase::Head => match self.judge_head(plain) {
                     Ok(true) => {}
                     Ok(false) => return Step::Receive,
-                    Err(rejection) => self.reject(rejection),
+                    Err(answer) => self.reject(answer),
                 },
                 Phase::Body(_) if self.held.is_empty() => return Step::Receive,
                 Phase::Body(left) => {
@@ -112,12 +111,22 @@ impl Gate {
         Step::HandedOn
     }
 
-    /// Clears a head that is complete and may pass; false when it is not complete.
-    fn judge_head(&mut self) -> Result<bool, Rejection> {
-        let Some(end) = self.scan.advance(&self.held)? else {
+    /// Clears a head that is complete and may pass; false when it is not complete; the answer when it may not pass.
+    fn judge_head(&mut self, plain: Option<&PlainHttp>) -> Result<bool, String> {
+        let judged = self.scan.advance(&self.held).and_then(|end| {
+            let next = end.map(|end| inspect(&self.held[..end], self.limits.body));
+            Ok(end.zip(next.transpose()?))
+        });
+        let judged = judged.map_err(|rejection| {
+            tracing::debug!(?rejection, "request rejected");
+            rejection.answer()
+        })?;
+        let Some((end, next)) = judged else {
             return Ok(false);
         };
-        let next = inspect(&self.held[..end], self.limits.body)?;
+        if let Some(plain) = plain {
+            return Err(plain.answer(&self.held[..end]));
+        }
         self.cleared = end;
         match next {
             Next::Body(0) => self.await_head(),
@@ -142,14 +151,13 @@ impl Gate {
 
     /// Instead of the head hyper gets an empty line, which it skips. When it comes back for more
     /// it is through with the requests before; then it is told that the stream has ended, it
-    /// shuts its side, and the rejection is written there: behind the other answers, in one place.
-    fn reject(&mut self, rejection: Rejection) {
-        tracing::debug!(?rejection, "request rejected");
+    /// shuts its side, and the answer is written there: behind the other answers, in one place.
+    fn reject(&mut self, answer: String) {
         self.held = BytesMut::from("\r\n");
         self.cleared = self.held.len();
         self.enter(
             Phase::Rejected {
-                rejection,
+                answer,
                 heard: false,
             },
             self.limits.idle,
@@ -214,11 +222,11 @@ impl Gate {
 
     /// What to say before the stream is shut, or None when it can simply be shut.
     pub fn rejection(&self) -> Option<String> {
-        match self.phase {
+        match &self.phase {
             Phase::Rejected {
-                rejection,
+                answer,
                 heard: true,
-            } => Some(rejection.answer()),
+            } => Some(answer.clone()),
             Phase::Rejected { .. } | Phase::Body(_) => Some(String::new()),
             _ => None,
         }

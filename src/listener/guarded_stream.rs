@@ -20,6 +20,8 @@ use tokio::{
 use super::{
     Limits,
     gate::{Gate, Step},
+    tls::PlainHttp,
+    transport::Transport,
 };
 
 /// How much is read from the socket at once, on the stack, in bytes.
@@ -31,6 +33,8 @@ const LINGER: Duration = Duration::from_secs(2);
 pub struct GuardedStream<S> {
     stream: S,
     mode: Mode,
+    /// Answers what comes in the clear.
+    plain: Option<Arc<PlainHttp>>,
     _place: OwnedSemaphorePermit,
 }
 
@@ -50,10 +54,17 @@ struct LingeringClose {
 }
 
 impl<S> GuardedStream<S> {
-    /// Guards a stream that has just been accepted and took this place.
-    pub fn new(stream: S, limits: Arc<Limits>, place: OwnedSemaphorePermit) -> Self {
+    /// Guards a stream that has just been accepted and took this place. With `plain`, nothing that comes without TLS
+    /// gets any further.
+    pub fn new(
+        stream: S,
+        limits: Arc<Limits>,
+        plain: Option<Arc<PlainHttp>>,
+        place: OwnedSemaphorePermit,
+    ) -> Self {
         GuardedStream {
             stream,
+            plain,
             mode: Mode::Guarded(Box::new(Gate::new(limits))),
             _place: place,
         }
@@ -81,7 +92,7 @@ impl<S> GuardedStream<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for GuardedStream<S> {
+impl<S: Transport> AsyncRead for GuardedStream<S> {
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -89,8 +100,9 @@ impl<S: AsyncRead + Unpin> AsyncRead for GuardedStream<S> {
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let stream = Pin::new(&mut this.stream);
+        let plain = this.plain.as_deref();
         match &mut this.mode {
-            Mode::Guarded(gate) => match ready!(read_guarded(gate, stream, cx, buf))? {
+            Mode::Guarded(gate) => match ready!(read_guarded(gate, stream, plain, cx, buf))? {
                 Step::Leave => this.mode = Mode::Free,
                 _ => return Poll::Ready(Ok(())),
             },
@@ -102,14 +114,16 @@ impl<S: AsyncRead + Unpin> AsyncRead for GuardedStream<S> {
 }
 
 /// Reads until there is something to hand on, or the stream ends.
-fn read_guarded<S: AsyncRead>(
+fn read_guarded<S: Transport>(
     gate: &mut Gate,
     mut stream: Pin<&mut S>,
+    plain: Option<&PlainHttp>,
     cx: &mut Context<'_>,
     buf: &mut ReadBuf<'_>,
 ) -> Poll<io::Result<Step>> {
     loop {
-        let step = gate.advance(buf);
+        let plain = plain.filter(|_| stream.is_in_the_clear());
+        let step = gate.advance(buf, plain);
         match step {
             Step::HandedOn | Step::End | Step::Leave => return Poll::Ready(Ok(step)),
             Step::Receive | Step::Wait => gate.check_time(cx)?,
@@ -127,7 +141,7 @@ fn read_guarded<S: AsyncRead>(
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for GuardedStream<S> {
+impl<S: Transport> AsyncWrite for GuardedStream<S> {
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -154,7 +168,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for GuardedStream<S> {
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_flush(cx)
+        let this = self.get_mut();
+        let outcome = Pin::new(&mut this.stream).poll_flush(cx);
+        // Inside TLS a client that does not read shows here: writes are taken, and wait.
+        if let (Mode::Guarded(gate), Poll::Pending) = (&mut this.mode, &outcome) {
+            gate.check_time(cx)?;
+        }
+        outcome
     }
 
     /// Shuts the stream. While the client may still be sending it also reads on for a moment: the

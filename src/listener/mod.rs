@@ -5,18 +5,24 @@
 //! algorithm on, and spin when the process runs out of descriptors.
 
 mod accept;
+mod acme;
 mod baseline;
 mod gate;
 mod guarded_stream;
+mod https;
 mod limits;
 mod openable;
 mod rejection;
 mod request_head;
 mod socket;
+mod tls;
+mod transport;
 
-pub use accept::{Connection, Listener};
+pub use accept::{Connection, Listener, Protocol};
 pub use baseline::BASELINE;
 pub use guarded_stream::GuardedStream;
+pub use https::Https;
 pub use limits::Limits;
 pub use openable::openable;
-pub use socket::{LocalAddress, Peer, Socket, Stream};
+pub use socket::{LocalAddress, Peer, Socket};
+pub use transport::ClientStream;

@@ -1,6 +1,6 @@
 //! Sockets that systemd opened for us, by `LISTEN_FDS` and its relatives (sd_listen_fds(3)).
 
-use std::io;
+use std::{env, io};
 
 use listenfd::ListenFd;
 
@@ -11,6 +11,8 @@ use crate::listener::Socket;
 pub struct InheritedSockets {
     /// On which the chat is served.
     pub chat: Vec<Socket>,
+    /// With `--tls` those on which http is answered, with the way to https: `FileDescriptorName=http` in the unit.
+    pub http: Vec<Socket>,
 }
 
 /// Takes over what systemd passed on: TCP and unix sockets. To be called once, when the program starts.
@@ -18,6 +20,8 @@ pub struct InheritedSockets {
 /// # Errors
 /// A sentence: one of them is neither.
 pub fn inherited() -> Result<InheritedSockets, String> {
+    let names = env::var("LISTEN_FDNAMES").unwrap_or_default();
+    let mut names = names.split(':');
     let mut passed = ListenFd::from_env();
     let mut sockets = InheritedSockets::default();
     for index in 0..passed.len() {
@@ -27,7 +31,10 @@ pub fn inherited() -> Result<InheritedSockets, String> {
                 index + 1
             )
         })?;
-        sockets.chat.extend(socket);
+        match names.next() {
+            Some("http") => sockets.http.extend(socket),
+            _ => sockets.chat.extend(socket),
+        }
     }
     Ok(sockets)
 }

@@ -9,13 +9,13 @@ use poem::{
     web::{LocalAddr, RemoteAddr},
 };
 
-use crate::listener::{Connection, GuardedStream, Listener, LocalAddress, Peer, Stream};
+use crate::listener::{ClientStream, Connection, GuardedStream, Listener, LocalAddress, Peer};
 
 /// A listener that poem can serve on.
 pub struct Acceptor(pub Listener);
 
 impl PoemAcceptor for Acceptor {
-    type Io = GuardedStream<Stream>;
+    type Io = GuardedStream<ClientStream>;
 
     fn local_addr(&self) -> Vec<LocalAddr> {
         self.0.local_addresses().map(local).collect()
@@ -27,12 +27,14 @@ impl PoemAcceptor for Acceptor {
             stream,
             peer,
             local: at,
+            is_tls,
         } = self.0.accept().await;
         let peer = match peer {
             Peer::Tcp(address) => address.into(),
             Peer::Unix(address) => address.into(),
         };
-        Ok((stream, local(&at), RemoteAddr(peer), Scheme::HTTP))
+        let scheme = if is_tls { Scheme::HTTPS } else { Scheme::HTTP };
+        Ok((stream, local(&at), RemoteAddr(peer), scheme))
     }
 }
 

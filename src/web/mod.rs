@@ -10,15 +10,16 @@ use poem::{
     post,
 };
 use quick_cache::sync::Cache;
-use tokio::time::timeout;
+use tokio::{sync::Notify, time::timeout};
 use tokio_util::sync::CancellationToken;
 use tower_sessions::session::Id;
 
 use crate::{
     app::{App, StartError},
     ids::UserId,
-    listener::{Listener, LocalAddress, Socket, openable},
+    listener::{Https, Listener, LocalAddress, openable},
     records::User,
+    systemd::InheritedSockets,
     version::FINGERPRINT,
 };
 
@@ -58,6 +59,7 @@ mod views;
 mod zone;
 
 use acceptor::Acceptor;
+use addresses::Listening;
 use client_address::ProxyNotes;
 use limits::Limits;
 use live::Connections;
@@ -201,6 +203,8 @@ fn routes() -> Route {
 pub struct Server {
     site: Arc<Site>,
     listener: Listener,
+    https: Option<Https>,
+    reload: Arc<Notify>,
     urls: Vec<String>,
 }
 
@@ -210,21 +214,27 @@ impl Server {
     /// # Errors
     /// A sentence for the operator when one cannot be had.
     pub async fn bind(app: App) -> Result<Self, StartError> {
-        Self::on(app, Vec::new()).await
+        Self::on(app, InheritedSockets::default()).await
     }
 
     /// Takes sockets that are open already, and the addresses that were set besides.
     ///
     /// # Errors
     /// A sentence for the operator when an address cannot be had.
-    pub async fn on(app: App, open: Vec<Socket>) -> Result<Self, StartError> {
-        let listener = addresses::listen(&app.config.listener, open).await?;
+    pub async fn on(mut app: App, open: InheritedSockets) -> Result<Self, StartError> {
+        let Listening { listener, https } =
+            addresses::listen(&app.config, &app.clock, open).await?;
+        if let Some(https) = &https {
+            addresses::follow_certificate(&mut app.config, https);
+        }
         let public = app.config.public_url.as_ref();
         let urls = match public {
             Some(public) => vec![public.to_string()],
+            None if https.is_some() => openable("https", listener.local_addresses()),
             None => openable("http", listener.local_addresses()),
         };
         app.serves_at(urls.first().map_or("nowhere", String::as_str));
+        let is_https = https.is_some() || public.is_some_and(|public| public.https);
         let site = Arc::new(Site {
             templates: Templates::new(),
             limits: Limits::new(app.config.limits, app.chat.redis().cloned()),
@@ -233,8 +243,8 @@ impl Server {
             answers: Answers::default(),
             connections: Connections::default(),
             signed_in: SignedIn(Cache::new(SIGNED_IN)),
-            cookie_name: addresses::cookie_name(public, listener.local_addresses()),
-            https: public.is_some_and(|public| public.https),
+            cookie_name: addresses::cookie_name(is_https, public, listener.local_addresses()),
+            https: is_https,
             has_unix_socket: listener
                 .local_addresses()
                 .any(|it| matches!(it, LocalAddress::Unix(_))),
@@ -243,6 +253,8 @@ impl Server {
         Ok(Self {
             site,
             listener,
+            https,
+            reload: Arc::default(),
             urls,
         })
     }
@@ -255,6 +267,18 @@ impl Server {
     /// That address, and the others under which the chat can be reached.
     pub fn urls(&self) -> &[String] {
         &self.urls
+    }
+
+    /// Whether people have to wait for the first certificate.
+    pub fn waits_for_certificate(&self) -> bool {
+        self.https
+            .as_ref()
+            .is_some_and(|https| !https.has_certificate())
+    }
+
+    /// Notified, it makes the server look at its certificate at once.
+    pub fn reload(&self) -> Arc<Notify> {
+        self.reload.clone()
     }
 
     /// Tells whether what must never end goes on: who writes to the database.
@@ -270,7 +294,17 @@ impl Server {
     /// # Errors
     /// When the network fails as a whole.
     pub async fn run(self, stop: CancellationToken) -> io::Result<()> {
-        let Self { site, listener, .. } = self;
+        let Self {
+            site,
+            listener,
+            https,
+            reload,
+            ..
+        } = self;
+        if let Some(https) = https {
+            let stopping = site.app.stopping.clone();
+            site.app.tasks.spawn(https.keep(reload, stopping));
+        }
         site.app.tasks.spawn(forget_quiet(site.clone()));
         site.app.tasks.spawn(forget_past(site.clone()));
         site.app.tasks.spawn(prepare(site.clone()));

@@ -24,6 +24,7 @@ mod faults;
 mod first_account;
 mod help;
 mod history;
+mod https;
 mod info;
 mod listening;
 mod live;

@@ -17,7 +17,10 @@ fn pair() -> (DuplexStream, GuardedStream<DuplexStream>) {
     let place = Arc::new(Semaphore::new(1))
         .try_acquire_owned()
         .expect("one is free");
-    (client, GuardedStream::new(server, Arc::default(), place))
+    (
+        client,
+        GuardedStream::new(server, Arc::default(), None, place),
+    )
 }
 
 async fn read(server: &mut GuardedStream<DuplexStream>, size: usize) -> Vec<u8> {

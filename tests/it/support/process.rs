@@ -11,6 +11,9 @@ use tokio::time::timeout;
 
 use super::{PATIENCE, Person, ask, databases};
 
+/// What stands before the address to open.
+const READY: &str = "Tertulia is ready: ";
+
 /// The program running with its own data; killed when dropped.
 pub struct House {
     child: Child,
@@ -93,9 +96,9 @@ impl House {
             client,
             errors,
         };
-        let line = house.says("http://").await;
-        let start = line.find("http://").expect("the line was found by it");
-        let url: String = line[start..]
+        let line = house.says(READY).await;
+        let (_, url) = line.split_once(READY).expect("the line was found by it");
+        let url: String = url
             .chars()
             .take_while(|c| !c.is_whitespace() && *c != '\u{1b}')
             .collect();
