@@ -16,10 +16,14 @@ async fn rows_that_stand_right_are_not_moved_under_a_click_when_a_page_comes_bac
     let (ada, ben) = town.ada_and_ben().await;
     let one = ada.creates_room("One").await;
     let two = ada.creates_room("Two").await;
+    ada.posts(one, "hello").await;
+    ada.posts(two, "hello").await;
     let database = databases::open(town.data()).await;
-    let equal = format!("UPDATE rooms SET created = {NOON}, changed = {NOON}");
-    let done = database.execute_unprepared(&equal).await;
-    done.expect("two rooms of one moment");
+    for equal in ["rooms SET changed", "messages SET created"] {
+        let equal = format!("UPDATE {equal} = {NOON}");
+        let done = database.execute_unprepared(&equal).await;
+        done.expect("two rooms of one moment");
+    }
     database.close().await.expect("it was open");
 
     let chromium = Chromium::opens().await;
