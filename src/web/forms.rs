@@ -71,7 +71,7 @@ pub struct Query<T>(pub T);
 
 impl<'a, T: DeserializeOwned + Send> FromRequest<'a> for Query<T> {
     async fn from_request(req: &'a Request, _: &mut RequestBody) -> poem::Result<Self> {
-        let query = req.original_uri().query().unwrap_or_default();
+        let query = req.uri().query().unwrap_or_default();
         Ok(Self(
             serde_urlencoded::from_str(query).map_err(|_| Problem::Malformed)?,
         ))

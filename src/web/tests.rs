@@ -16,7 +16,11 @@ use poem::{
 
 use tower_sessions::session::Id;
 
-use super::{Server, Site, endpoint, live::Reader, zone::Zone};
+use super::{
+    Server, Site, endpoint,
+    live::{Afresh, Reader},
+    zone::Zone,
+};
 use crate::{
     app::App,
     clock::{Clock, UnixMillis},
@@ -169,6 +173,18 @@ async fn read_live(site: &Arc<Site>) {
             frames
         );
     }
+    let afresh = Afresh {
+        is_other_build: true,
+        is_gone: false,
+    };
+    let mut old = page_of(site, &ada).0.of("another".into(), Some(afresh));
+    let frames = old.catch_up(UnixMillis(0)).await.expect("it catches up");
+    assert!(
+        frames
+            .iter()
+            .any(|frame| frame.contains("A new version is here")),
+        "{frames:?}"
+    );
     read_presence(site, &ada).await;
     let mut overnight = page_of(site, &ada).0;
     assert_eq!(

@@ -227,7 +227,9 @@ impl Place {
     }
 
     fn has_password(&self) -> bool {
-        self.options.to_url_lossy().password().is_some()
+        // Put into a URL by sqlx as they are, an IPv6 address and signs in a name would make one that cannot be read.
+        let options = self.options.clone().host("localhost").username("somebody");
+        options.to_url_lossy().password().is_some()
     }
 
     fn lasting(&self, what: &str, todo: &str) -> Trouble {

@@ -61,7 +61,7 @@ use typing::Typing;
 
 /// What a page shows that was made by another build, or knows another past than the database has now.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::web::live) struct Afresh {
+pub struct Afresh {
     /// The build is another.
     pub is_other_build: bool,
     /// The room that it shows is not there, or not for its reader.
@@ -156,7 +156,7 @@ impl Reader {
     }
 
     /// The page is of another past or another build than `version`, which is the site's.
-    pub(in crate::web::live) fn of(mut self, version: String, afresh: Option<Afresh>) -> Self {
+    pub fn of(mut self, version: String, afresh: Option<Afresh>) -> Self {
         self.version = version.into();
         self.afresh = afresh;
         if afresh.is_some() {
