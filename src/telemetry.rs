@@ -9,6 +9,7 @@ use tracing_subscriber::{
 use crate::{
     config::{LogConfig, LogFormat},
     store::MIGRATIONS_LOG,
+    web::SERVER_LOG,
 };
 
 /// Under which target it is told who came in, who was refused, and who may do what from now on: with names and
@@ -22,11 +23,13 @@ pub fn start(config: &LogConfig) {
         true => wanted,
         false => wanted.with_target(SECURITY, tracing::Level::INFO),
     };
-    // sqlx tells of every statement, tower-sessions of every cookie it does not know, and the migrations of every step,
-    // also when there is none; errors of theirs reach us as values.
+    // sqlx tells of every statement, tower-sessions of every cookie it does not know, the migrations of every step, also
+    // when there is none, and the web server of every address, which the line about serving has; errors of theirs reach
+    // us as values.
     let filter = wanted
         .with_target("sqlx", tracing::Level::ERROR)
         .with_target(MIGRATIONS_LOG, tracing::Level::WARN)
+        .with_target(SERVER_LOG, tracing::Level::WARN)
         .with_target("tower_sessions_core", tracing::Level::ERROR);
     let colours = std::io::stderr().is_terminal();
     let layer = tracing_subscriber::fmt::layer()

@@ -1,6 +1,9 @@
 //! `tertulia serve`, which is also what happens without a command: serve until told to stop.
 
-use std::sync::Arc;
+use std::{
+    io::{self, Write as _},
+    sync::Arc,
+};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::{
@@ -47,23 +50,28 @@ pub async fn serve(config: Config, is_demo: bool) -> Result<(), StartError> {
     // Whoever is told that it is ready may tell it to stop.
     tokio::spawn(stop_on_signal(stop.clone(), systemd.clone())?);
     tokio::spawn(reload_on_signal(server.reload())?);
-    println!("{}", is_ready(server.url(), &first));
+    say(&is_ready(server.url(), &first));
     for url in server.urls().iter().skip(1) {
-        println!("It is also at {url}");
+        say(&format!("It is also at {url}"));
     }
     if server.waits_for_certificate() {
-        println!("It has no certificate yet and asks for one now; the log says what comes of it.");
+        say("It has no certificate yet and asks for one now; the log says what comes of it.");
     }
     drop(starting);
     systemd.ready(&format!("serving at {}", server.url()));
     tokio::spawn(systemd.watch(server.is_well(), stop.clone()));
     if is_demo {
-        println!("{}", demo::how_to_sign_in(server.url()));
+        say(&demo::how_to_sign_in(server.url()));
     }
     server
         .run(stop)
         .await
         .map_err(|err| StartError(err.to_string()))
+}
+
+/// Prints a line. Whoever closed the pipe behind it does not want to read it, which is no reason not to serve.
+fn say(words: &str) {
+    let _ = writeln!(io::stdout(), "{words}");
 }
 
 /// What the first account takes, while there is none.

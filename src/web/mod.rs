@@ -67,6 +67,9 @@ use metrics::Answers;
 use refusal::RefusalLog;
 use templates::Templates;
 
+/// Under which target the web server logs.
+pub const SERVER_LOG: &str = "poem::server";
+
 /// How long live connections may take to end once the server is to stop, the last close frames included.
 const LAST_FRAMES: Duration = Duration::from_secs(12);
 /// How long a request that is running may then take to finish.

@@ -353,7 +353,7 @@ async fn a_file_without_the_rights_to_it_says_whose_it_is_and_who_asks() {
     let url = format!("sqlite://{}", file.display());
     has(
         &said(&url).await,
-        &["chat.db", "Permission denied", "runs as user"],
+        &["chat.db", "readonly database", "runs as user"],
     );
     open(&file, 0o666);
     open(data.path(), 0o555);

@@ -70,7 +70,20 @@ impl Target {
         schema::lock(&db).await?;
         must_be_empty(&db, &super::tables::of(&db).await.map_err(unwritable)?).await?;
         schema::make_tables(&db, steps).await?;
-        Self::begin(db).await
+        let target = Self::begin(db).await?;
+        target.clear_leftovers().await?;
+        Ok(target)
+    }
+
+    /// Deletes what a server that was started here once has left before anybody had an account.
+    async fn clear_leftovers(&self) -> Result<(), String> {
+        let tables = super::tables::of(&self.tx).await.map_err(unwritable)?;
+        for table in tables.iter().filter(|it| is_leftover(it)) {
+            let sql = format!("DELETE FROM \"{}\"", table.name);
+            let deleted = self.tx.execute_unprepared(&sql).await;
+            deleted.map_err(unwritable)?;
+        }
+        Ok(())
     }
 
     async fn begin(db: DatabaseConnection) -> Result<Self, String> {
@@ -184,9 +197,17 @@ impl Filling<'_> {
     }
 }
 
-/// Refuses a database in which there is anything.
+/// Whether a server fills this table before anybody has an account: its own names, and codes for the first account.
+fn is_leftover(table: &Table) -> bool {
+    matches!(
+        table.name.as_str(),
+        "settings" | "one_time_links" | "sessions"
+    )
+}
+
+/// Refuses a database in which there is anything of people's.
 async fn must_be_empty(db: &impl ConnectionTrait, tables: &[Table]) -> Result<(), String> {
-    for table in tables {
+    for table in tables.iter().filter(|it| !is_leftover(it)) {
         let rows = source::count(db, &table.name).await;
         if rows.map_err(unwritable)? > 0 {
             return Err(format!(
