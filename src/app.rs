@@ -11,7 +11,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     clock::Clock,
     commands::progress::ProgressLine,
-    config::Config,
+    config::{Config, DatabaseUrl},
     domain::Chat,
     realtime::{Bus, Heard, Hub, NodeId, Redis, Voices},
     store::{
@@ -59,7 +59,7 @@ impl App {
     /// A sentence for the operator.
     pub async fn open(config: Config, clock: Clock) -> Result<Self, StartError> {
         let url = config.database_url();
-        let lock = store::take_to_serve(&url, &config.data_dir()).map_err(StartError)?;
+        let mut lock = store::take_to_serve(&url, &config.data_dir()).map_err(StartError)?;
         let copy_first = match config.no_backup {
             true => CopyFirst::No,
             false => CopyFirst::Yes,
@@ -69,6 +69,9 @@ impl App {
         let store = Store::open_when_there(&url, copy_first, &report).await;
         line.end();
         let store = store.map_err(StartError)?.with_clock(clock.clone());
+        if let (Some(lock), DatabaseUrl::Sqlite(file)) = (&mut lock, &url) {
+            lock.guard(file).map_err(StartError)?;
+        }
         let watch = store.clone().watch();
         let sessions = Arc::new(Sessions::new(store.clone(), clock.clone()));
         let failed = |err| StartError(format!("cannot read the database: {err}"));

@@ -199,6 +199,8 @@
   const overSse = () => now() - sessionStorage.sse < 6e5;
   const lost = async () => {
     const opening = state === 'connecting';
+    // Whoever was typing is heard of no more.
+    all('.typing, .row-typing').forEach(item => item.replaceChildren());
     if (state !== 'parked') turn('offline', backoff(tries++));
     if (opening && (await ask('/live/session')).status === 204 && !overSse() && ++blocked > 1) sessionStorage.sse = now();
   };

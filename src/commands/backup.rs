@@ -86,10 +86,19 @@ async fn make(config: &BackupConfig, to: &Path) -> Result<(), String> {
     let report = |state: &Progress| line.show(state);
     let manifest = unless_stopped(backup::backup(&from, &file, made, &report)).await;
     line.end();
-    println!("{} has {}", file.display(), told(&manifest?));
+    let manifest = manifest?;
+    println!("{} has {}", file.display(), told(&manifest));
     if let (Some(dir), Some(keep)) = (dir, config.keep) {
-        for old in backup::prune(dir, keep as usize, &file)? {
+        let newest = (&*file, manifest.count("messages"));
+        let pruned = backup::prune(dir, keep as usize, newest).await?;
+        for old in pruned.removed {
             println!("removed {}", old.display());
+        }
+        for old in pruned.kept {
+            println!(
+                "kept {}: it has more messages than this backup. Is this the right chat, and has it lost nothing?",
+                old.display()
+            );
         }
     }
     Ok(())

@@ -99,7 +99,7 @@ async fn first_account(app: &App) -> Result<FirstAccount, StartError> {
     }
 }
 
-/// The address to open. A code stands in it and nowhere else, never in the log.
+/// The address to open; of a server with nothing but a unix socket it is not known. A code stands in it and nowhere else, never in the log.
 fn is_ready(url: &str, first: &FirstAccount) -> String {
     match first {
         FirstAccount::Free => format!("Tertulia is ready: {url}"),

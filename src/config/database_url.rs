@@ -43,10 +43,54 @@ impl FromStr for DatabaseUrl {
         match file {
             Some("") | Some(":memory:") => Err("write sqlite://FILE with the path of a file, as in sqlite:///var/lib/tertulia/chat.db".into()),
             Some(file) => Ok(Self::Sqlite(file.split('?').next().unwrap_or(file).into())),
-            None if text.starts_with("postgres://") || text.starts_with("postgresql://") => Ok(Self::Postgres(text.into())),
+            None if text.starts_with("postgres://") || text.starts_with("postgresql://") => {
+                can_be_read(text)?;
+                Ok(Self::Postgres(text.into()))
+            }
             None => Err("write sqlite://FILE or postgres://USER:PASSWORD@HOST/NAME".into()),
         }
     }
+}
+
+/// What may stand behind the `?` of a server's address, as sqlx takes it; it takes no notice of anything else.
+const PARAMETERS: [&str; 14] = [
+    "sslmode",
+    "sslrootcert",
+    "sslcert",
+    "sslkey",
+    "ssl-mode",
+    "ssl-root-cert",
+    "ssl-cert",
+    "ssl-key",
+    "host",
+    "hostaddr",
+    "port",
+    "dbname",
+    "user",
+    "password",
+];
+
+/// Refuses what would be read otherwise than it was meant: a password that ends early, a parameter that does not exist.
+fn can_be_read(url: &str) -> Result<(), String> {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
+    if place.matches('@').count() > 1 {
+        return Err(
+            "in the password write %40 for @, %2F for /, %3F for ?, %23 for # and %25 for %".into(),
+        );
+    }
+    let names = query.split('&').filter_map(|pair| pair.split('=').next());
+    for name in names.filter(|name| !name.is_empty()) {
+        let others = ["application_name", "options", "statement-cache-capacity"];
+        let is_known = PARAMETERS.contains(&name) || others.contains(&name);
+        if !is_known && !name.starts_with("options[") {
+            return Err(format!(
+                "{name:?} is nothing that can be set behind the ? of the address: sslmode and sslrootcert are, as in \
+                 ?sslmode=verify-full&sslrootcert=FILE"
+            ));
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! How and how much is logged.
 
 use clap::{Args, ValueEnum};
+use tracing_subscriber::filter::{LevelFilter, Targets};
 
 /// How and how much is logged.
 #[derive(Debug, Clone, Args)]
@@ -24,9 +25,11 @@ pub enum LogFormat {
 }
 
 fn log_level(text: &str) -> Result<String, String> {
-    match text.parse::<tracing_subscriber::filter::Targets>() {
-        Ok(_) => Ok(text.into()),
-        Err(_) => Err(
+    // A word alone would be taken for a target, and silence everything else.
+    let is_level = |word: &str| word.contains('=') || word.parse::<LevelFilter>().is_ok();
+    match text.parse::<Targets>() {
+        Ok(_) if text.split(',').all(|word| is_level(word.trim())) => Ok(text.into()),
+        _ => Err(
             "write error, warn, info, debug or trace, or pairs as in info,tertulia=debug".into(),
         ),
     }

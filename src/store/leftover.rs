@@ -12,7 +12,7 @@ use std::{
 
 use sea_orm::{Database, DbErr};
 
-use super::{Code, check, code, server_lock, sqlite};
+use super::{Code, check, code, is_busy, server_lock, sqlite};
 
 /// How long the check may take before it is given up.
 pub(super) const PATIENCE: Duration = Duration::from_secs(60);
@@ -57,10 +57,12 @@ pub(super) async fn check(database: &Path, patience: Duration) -> Result<(), Str
             );
             Ok(())
         }
-        Err(err) => {
+        // The next who opens it for writing waits for the lock, or says what is wrong with the place.
+        Err(err) if is_busy(&err) || is_not_opened(&err) => {
             tracing::warn!(error = %err, "the last server did not stop cleanly, and its database could not be checked");
             Ok(())
         }
+        Err(err) => Err(refusal(database, &[err.to_string()])),
     }
 }
 
@@ -95,6 +97,12 @@ async fn faults(database: &Path, patience: Duration) -> Result<Vec<String>, DbEr
         tracing::debug!(error = %err, "a connection did not close cleanly");
     }
     found
+}
+
+/// Whether SQLite cannot make or open what it needs beside the file (14), or may not write there (8).
+fn is_not_opened(err: &DbErr) -> bool {
+    let primary = |code: &str| code.parse::<u32>().map(|code| code & 0xff);
+    matches!(code(err), Some(Code::Sqlite(code)) if matches!(primary(&code), Ok(8 | 14)))
 }
 
 fn is_interrupted(err: &DbErr) -> bool {
@@ -141,6 +149,25 @@ mod tests {
         check(&file, Duration::ZERO)
             .await
             .expect("there was no time to find it");
+        open.close().await.expect("it was open");
+    }
+
+    #[tokio::test]
+    async fn what_cannot_even_be_checked_is_refused_and_left_alone() {
+        let (_data, file) = sound(200).await;
+        let open = sqlite::open(&file, Default::default()).await;
+        let open = open.expect("it is there");
+        let work = "UPDATE messages SET body = body || body";
+        open.execute_unprepared(work).await.expect("it is there");
+        let other = tempfile::TempDir::new().expect("a directory");
+        let copy = other.path().join("tertulia.db");
+        fs::copy(beside(&file, "-wal"), beside(&copy, "-wal")).expect("room");
+        fs::write(&copy, "no database at all ".repeat(1_000)).expect("room");
+        let before = (fs::read(&copy).ok(), fs::read(beside(&copy, "-wal")).ok());
+        let said = check(&copy, PATIENCE).await.expect_err("it is no database");
+        assert!(said.contains("tertulia restore"), "{said}");
+        let after = (fs::read(&copy).ok(), fs::read(beside(&copy, "-wal")).ok());
+        assert!(before == after, "something was changed");
         open.close().await.expect("it was open");
     }
 

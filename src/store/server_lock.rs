@@ -1,8 +1,9 @@
 //! One server at a time on a file of SQLite's: two would be deaf to each other.
 //!
 //! A lock file beside the database is held as long as the process lives, and says who holds it. The kernel frees it
-//! with the process, so what a killed one leaves behind is only a text. Commands that open the database for a moment do
-//! not take it; serving does, and whatever puts another file in its place.
+//! with the process, so what a killed one leaves behind is only a text. The database file is locked as well: it can have
+//! a second name (a hard link), and somebody may delete the lock file. Commands that open the database for a moment do
+//! not take the lock; serving does, and whatever puts another file in its place.
 
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
@@ -21,7 +22,11 @@ const PAUSE: Duration = Duration::from_millis(10);
 
 /// The lock on a database; dropping it lets others in.
 #[derive(Debug)]
-pub struct ServerLock(File);
+pub struct ServerLock {
+    beside: File,
+    /// Kept open as long as the lock is held: to close a file ends all locks that SQLite has on it in this process.
+    database: Option<File>,
+}
 
 impl ServerLock {
     /// Takes the lock of this database file, which need not be there yet. All ways to the file (relative, over links)
@@ -48,13 +53,40 @@ impl ServerLock {
         }
         match locked {
             Ok(()) => {
-                let lock = Self(file);
+                let mut lock = Self {
+                    beside: file,
+                    database: None,
+                };
+                lock.guard(database)?;
                 lock.write(&process::id().to_string());
                 Ok(lock)
             }
             Err(TryLockError::WouldBlock) => Err(taken(database, file)),
             Err(TryLockError::Error(err)) => Err(format!("cannot lock {}: {err}", path.display())),
         }
+    }
+
+    /// Locks the database file itself, if it is there; to be asked again once it was made.
+    ///
+    /// # Errors
+    /// A sentence for the operator: a server has it under another name.
+    pub fn guard(&mut self, database: &Path) -> Result<(), String> {
+        if self.database.is_some() || !database.is_file() {
+            return Ok(());
+        }
+        let Ok(file) = File::open(database) else {
+            // Whoever opens it next says why that cannot be done.
+            return Ok(());
+        };
+        if matches!(file.try_lock(), Err(TryLockError::WouldBlock)) {
+            return Err(format!(
+                "another server serves {}, under another name or with a lock file that was deleted: stop that one \
+                 first, or give this one a directory of its own with --data",
+                database.display()
+            ));
+        }
+        self.database = Some(file);
+        Ok(())
     }
 
     /// Says at which address this process serves, for whoever comes too late.
@@ -64,7 +96,7 @@ impl ServerLock {
 
     /// What the file says is a help for people; without room for it the lock holds all the same.
     fn write(&self, words: &str) {
-        let mut file = &self.0;
+        let mut file = &self.beside;
         let written = file
             .rewind()
             .and_then(|()| file.set_len(0))

@@ -165,12 +165,18 @@ async fn a_database_file_that_was_taken_away_from_under_the_server_is_noticed() 
     let data = TempDir::new().expect("a directory");
     let house = House::opens("127.0.0.1:0", data.path(), &[]).await;
     let somebody = house.anon("somebody");
+    let ada = house.person("ada").await;
+    let room = ada.creates_room("General").await;
     assert_eq!(state(&somebody).await.0, 200);
     let file = data.path().join("tertulia.db");
     std::fs::rename(&file, data.path().join("old.db")).expect("it is ours");
     std::fs::write(&file, "another one").expect("it is ours");
     eventually("it is found", async || state(&somebody).await.0 == 503).await;
     assert_eq!(state(&somebody).await.1["database"], "replaced");
+    let refused = ada.tries_to_post(room, "into nowhere").await;
+    assert_eq!(refused.status, 503, "{}", refused.body);
+    std::fs::rename(data.path().join("old.db"), &file).expect("it is ours");
+    ada.posts(room, "it is back").await;
     house.dies().await;
 }
 

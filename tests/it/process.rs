@@ -31,6 +31,15 @@ async fn a_wrong_value_is_refused_with_a_sentence_that_says_what_to_write() {
         (["--metrics-token", "short"], ["--metrics-token", "16"]),
         (["--log-format", "xml"], ["--log-format", "json"]),
         (["--log-level", "loud=very"], ["--log-level", "debug"]),
+        (["--log-level", "loud"], ["--log-level", "debug"]),
+        (
+            ["--database", "postgres://a:p@ss/w@127.0.0.1/chat"],
+            ["--database", "%40"],
+        ),
+        (
+            ["--database", "postgres://a@127.0.0.1/chat?sslmod=require"],
+            ["sslmod", "sslmode"],
+        ),
         (["--lisen", "127.0.0.1:0"], ["--lisen", "--listen"]),
         (["--data", file], ["director", "file"]),
     ] {

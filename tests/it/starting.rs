@@ -153,6 +153,17 @@ async fn a_second_server_on_the_same_file_is_refused_and_told_who_has_it() {
         );
     }
 
+    // By its second name, and without its lock file, it is the same file.
+    let linked = place.path().join("linked");
+    fs::create_dir(&linked).expect("room");
+    fs::hard_link(data.join("tertulia.db"), linked.join("tertulia.db")).expect("a link");
+    fs::remove_file(data.join("tertulia.db.lock")).expect("it is there");
+    for way in [&linked, &data] {
+        let said = is_refused(way).await;
+        assert!(said.contains("another server serves"), "{said}");
+    }
+    fs::remove_dir_all(&linked).expect("it is ours");
+
     house.dies().await;
     let house = House::opens("127.0.0.1:0", &link, &[]).await;
     house.person("ada").await;

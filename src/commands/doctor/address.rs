@@ -9,12 +9,12 @@ use crate::config::{Config, ListenAddress};
 pub async fn look(config: &Config, report: &mut Report) -> bool {
     let mut serves = false;
     for address in config.listener.addresses() {
-        serves |= look_at(&address, report).await;
+        serves |= look_at(&address, config.tls.tls.is_some(), report).await;
     }
     serves
 }
 
-async fn look_at(address: &ListenAddress, report: &mut Report) -> bool {
+async fn look_at(address: &ListenAddress, has_tls: bool, report: &mut Report) -> bool {
     let asked = match address {
         ListenAddress::Tcp(listen) => http::get_here(reachable(*listen), "/readyz").await,
         ListenAddress::Unix(path) => http::get_by_socket(path, "/readyz").await,
@@ -24,6 +24,11 @@ async fn look_at(address: &ListenAddress, report: &mut Report) -> bool {
         return false;
     };
     let status = answer.status;
+    // Plain http at an address of https is led there, by nobody else in these words.
+    if has_tls && status == 308 && answer.header("location").starts_with("https://") {
+        report.good("address", format!("the server at {address} leads to https"));
+        return true;
+    }
     let text = answer.text().await.unwrap_or_default();
     let is_ours = text.contains("\"ready\"") && text.contains("\"database\"");
     if !is_ours {

@@ -33,27 +33,50 @@ pub fn place_in(dir: &Path, made: UnixMillis) -> Result<PathBuf, String> {
     free.ok_or_else(|| format!("there is no name left in {}", dir.display()))
 }
 
-/// Removes the oldest backups that were made here by their time, until `keep` are left; never `newest`, and never what
-/// has another name or is no backup. Returns what it removed.
+/// What became of old backups.
+#[derive(Debug, Default)]
+pub struct Pruned {
+    /// These are gone.
+    pub removed: Vec<PathBuf>,
+    /// These would have gone, but hold more messages than the new one. A chat never has fewer than it had, so the new one
+    /// is of another chat, or of one that has lost some.
+    pub kept: Vec<PathBuf>,
+}
+
+/// Removes the oldest backups that were made here by their time, until `keep` are left; never `newest`, which has so
+/// many `messages`, never what holds more than that, and never what has another name or is no backup.
 ///
 /// # Errors
 /// A sentence for the operator.
-pub fn prune(dir: &Path, keep: usize, newest: &Path) -> Result<Vec<PathBuf>, String> {
+pub async fn prune(
+    dir: &Path,
+    keep: usize,
+    (newest, messages): (&Path, u64),
+) -> Result<Pruned, String> {
     let mut all = made_here(dir).map_err(|err| unusable(dir, &err))?;
     all.retain(|(_, path)| path != newest);
     all.sort();
     let many = (all.len() + 1).saturating_sub(keep.max(1));
-    let old: Vec<_> = all.into_iter().take(many).map(|(_, path)| path).collect();
-    for path in &old {
-        fs::remove_file(path).map_err(|err| {
+    let mut pruned = Pruned::default();
+    for (_, path) in all.into_iter().take(many) {
+        // One that cannot be read is no worse kept than removed.
+        if manifest::messages_in(&path)
+            .await
+            .is_ok_and(|it| it > messages)
+        {
+            pruned.kept.push(path);
+            continue;
+        }
+        fs::remove_file(&path).map_err(|err| {
             format!(
                 "the new backup is whole, but {} stays: {}",
                 path.display(),
                 said(&err)
             )
         })?;
+        pruned.removed.push(path);
     }
-    Ok(old)
+    Ok(pruned)
 }
 
 fn made_here(dir: &Path) -> io::Result<Vec<((String, u32), PathBuf)>> {

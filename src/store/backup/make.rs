@@ -40,7 +40,8 @@ pub async fn backup(
     made: UnixMillis,
     report: Report<'_>,
 ) -> Result<Manifest, String> {
-    if to.exists() && !manifest::is_backup(to) {
+    let is_there = to.exists();
+    if is_there && !(to.is_file() && manifest::is_backup(to)) {
         return Err(format!(
             "there is already something in {}, which is no backup of Tertulia's: choose another name",
             to.display()
@@ -57,7 +58,26 @@ pub async fn backup(
             source.close().await;
         }
     }
+    if is_there {
+        must_not_have_less(partial.path(), to).await?;
+    }
     finish(partial, made, Holes::Refused).await
+}
+
+/// Refuses to put a copy in the place of a backup that holds more messages. A chat never has fewer than it had.
+async fn must_not_have_less(copy: &Path, old: &Path) -> Result<(), String> {
+    let (new, old_count) = (
+        manifest::messages_in(copy).await?,
+        manifest::messages_in(old).await?,
+    );
+    match new < old_count {
+        true => Err(format!(
+            "{} is a backup with {old_count} messages, and this would have {new}: it is of another chat, or of one that has \
+             lost some. Choose another name",
+            old.display()
+        )),
+        false => Ok(()),
+    }
 }
 
 /// Copies a file of SQLite's as it is at this moment into a new one.

@@ -5,7 +5,10 @@ use std::{collections::BTreeMap, fs::File, io::Read as _, path::Path};
 use sea_orm::{ConnectionTrait, DbErr, FromQueryResult};
 use serde::{Deserialize, Serialize};
 
-use crate::{clock::UnixMillis, store::statement};
+use crate::{
+    clock::UnixMillis,
+    store::{connect, sqlite, statement},
+};
 
 /// The mark: SQLite keeps four bytes for it ("TBak").
 const APPLICATION_ID: u32 = 0x5442_616b;
@@ -33,6 +36,11 @@ pub struct Manifest {
 struct ManifestRow {
     digest: String,
     manifest: String,
+}
+
+#[derive(FromQueryResult)]
+struct MessagesRow {
+    messages: i64,
 }
 
 impl Manifest {
@@ -84,6 +92,25 @@ impl Manifest {
     pub fn count(&self, table: &str) -> u64 {
         self.rows.get(table).copied().unwrap_or(0)
     }
+}
+
+/// How many messages a file holds, a backup or one that is about to be.
+///
+/// # Errors
+/// A sentence for the operator.
+pub(super) async fn messages_in(file: &Path) -> Result<u64, String> {
+    let db = connect(sqlite::options(file, 1, None)).await?;
+    let counted = MessagesRow::find_by_statement(statement(
+        &db,
+        "SELECT COUNT(*) AS messages FROM messages",
+        [],
+    ));
+    let counted = counted.one(&db).await;
+    if let Err(err) = db.close().await {
+        tracing::debug!(error = %err, "a connection did not close cleanly");
+    }
+    let counted = counted.map_err(|err| format!("{} cannot be read: {err}", file.display()))?;
+    Ok(counted.map_or(0, |row| row.messages.unsigned_abs()))
 }
 
 /// Whether a file bears the mark.

@@ -12,7 +12,7 @@ mod verify;
 
 pub use before_step::CopyFirst;
 pub(super) use before_step::copy_before_step;
-pub use keep::{place_in, prune};
+pub use keep::{Pruned, place_in, prune};
 pub use make::backup;
 pub use manifest::Manifest;
 pub(super) use partial::Partial;

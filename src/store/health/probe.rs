@@ -3,6 +3,7 @@
 use std::{
     os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
+    sync::atomic::{AtomicBool, Ordering::Relaxed},
     time::Duration,
 };
 
@@ -38,6 +39,8 @@ const WRITE: &str = "INSERT INTO settings (name, value) VALUES ('probe', 'writte
 #[derive(Debug, Default)]
 pub struct Probe {
     file: Option<(PathBuf, Option<Identity>)>,
+    /// Whether another file, or none, is in its place.
+    moved: AtomicBool,
     read: Mutex<Option<(Instant, Result<(), Cause>)>>,
     wrote: Mutex<Option<Instant>>,
 }
@@ -115,10 +118,24 @@ impl Store {
     }
 
     /// Whether the file that is open is the one that a restart would open.
-    fn is_in_place(&self) -> Result<(), Cause> {
-        match &self.probe.file {
-            Some((file, opened)) if identity(file) != *opened => Err(Cause::Replaced),
-            _ => Ok(()),
+    pub(in crate::store) fn is_in_place(&self) -> Result<(), Cause> {
+        let Some((file, opened)) = &self.probe.file else {
+            return Ok(());
+        };
+        let is_moved = identity(file) != *opened;
+        if self.probe.moved.swap(is_moved, Relaxed) != is_moved {
+            match is_moved {
+                true => tracing::error!(
+                    "{} was moved away or replaced while it is served: posts are refused until it is back. To serve \
+                     another file, restart",
+                    file.display()
+                ),
+                false => tracing::info!("{} is back", file.display()),
+            }
+        }
+        match is_moved {
+            true => Err(Cause::Replaced),
+            false => Ok(()),
         }
     }
 

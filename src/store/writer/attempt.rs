@@ -70,6 +70,11 @@ pub(super) async fn commit(store: &Store, known: &floors::Known, writes: &[Write
 type Judged = (Outcome, Option<Cause>);
 
 async fn commit_to_file(store: &Store, known: &floors::Known, writes: &[Write]) -> Judged {
+    // What is written into a file that has no name any more, or another one, is not there after the next start.
+    if store.is_in_place().is_err() {
+        let err = Error::Unavailable("the database file was moved away or replaced".into());
+        return (Outcome::Nothing(err), None);
+    }
     match timeout(ALONE, attempt(store, known, writes)).await {
         Ok(Ok((tx, done, _))) => match tx.commit().await {
             Ok(()) => (Outcome::Committed(done), None),

@@ -57,6 +57,30 @@ async fn the_oldest_of_its_own_making_go_when_the_new_one_is_whole_and_nothing_e
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_backup_of_a_smaller_chat_takes_no_larger_ones_place() {
+    let place = TempDir::new().expect("a directory");
+    let (large, small) = (place.path().join("large.db"), place.path().join("small.db"));
+    large_database(&large, 20).await;
+    large_database(&small, 5).await;
+    let dir = place.path().join("backups");
+    std::fs::create_dir(&dir).expect("room");
+    let (large, small) = (sqlite(&large), sqlite(&small));
+    does(&["backup", "--database", &large, "--to", text(&dir)]).await;
+    let first = names(&dir).remove(0);
+    let to = ["backup", "--database", &small, "--to"];
+    let said = does(&[&to[..], &[text(&dir), "--keep", "1"]].concat()).await;
+    assert!(said.contains("kept") && said.contains(&first), "{said}");
+    assert!(names(&dir).contains(&first));
+    let file = dir.join(&first);
+    is_refused(
+        &[&to[..], &[text(&file)]].concat(),
+        &["20 messages", "would have 5"],
+    )
+    .await;
+    does(&["backup", "--verify", text(&file)]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn misuse_is_answered_with_what_to_write() {
     let place = TempDir::new().expect("a directory");
     let file = text(place.path()).to_owned() + "/x";
