@@ -130,7 +130,12 @@ impl ConnectionTrait for Line {
 /// Whether a statement only reads.
 fn reads(sql: &str) -> bool {
     let first = sql.trim_start().get(..6);
-    first.is_some_and(|word| word.eq_ignore_ascii_case("SELECT"))
+    // What is asked of SQLite by PRAGMA while the chat runs changes nothing.
+    first.is_some_and(|word| {
+        ["SELECT", "PRAGMA"]
+            .iter()
+            .any(|it| word.eq_ignore_ascii_case(it))
+    })
 }
 
 /// What `work` comes to, or, as for a lost connection, that there was no answer.

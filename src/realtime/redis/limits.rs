@@ -7,7 +7,7 @@ use redis::Script;
 use super::Redis;
 
 /// How long somebody waits for Redis at most before their node counts by itself.
-const PATIENCE: Duration = Duration::from_millis(5);
+const PATIENCE: Duration = Duration::from_millis(50);
 
 /// When the next one is due, kept until then. Answers how many milliseconds are missing, 0 if none; takes one only if
 /// it is told to.

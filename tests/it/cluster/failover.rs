@@ -182,6 +182,13 @@ async fn a_standby_takes_over_while_people_talk_and_nothing_is_lost_or_doubled()
     eprintln!("first acknowledged after the promotion began, by tab: {first:?}");
     assert_eq!(first.len(), 6, "every tab at every node goes on");
     scene.has_kept(&said).await;
+    // Pages that knew the old primary come back once their node has seen that it is another past.
+    for person in &scene.people {
+        eventually("its pages are of the new timeline", async || {
+            person.gets("/").await.is(200).body.contains(".00000002\"")
+        })
+        .await;
+    }
     // News passes between the nodes as before.
     let mut ears = Vec::new();
     for person in &scene.people {
